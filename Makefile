@@ -1,0 +1,77 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Set up once per lock file: touching a lock reinstalls.
+RUN_READY := $(VENV)/.run-ready
+DEV_READY := $(VENV)/.dev-ready
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+LOCKS := build gateway serving training bench dev
+LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+STUBS := wattgate/forecast/v1 wattgate/tfserving/v1
+
+.PHONY: help run demo test check format proto lock train bench-grpc-vs-http clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(RUN_READY) ## Start model server and gateway, print the URLs and a login (HTTPS_PORT, GRPC_PORT, MODEL_SERVER_PORT)
+	@exec $(BIN)/wattgate serve
+
+demo: $(DEV_READY) ## Forecast the sample file with both models over HTTPS and gRPC, plot it, stop
+	@$(BIN)/python -m tests.e2e.demo
+
+test: $(DEV_READY) ## Run all tests that need no container engine
+	$(BIN)/python -m pytest
+
+check: $(DEV_READY) ## Format, lint, types, import rules, stub drift
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory proto STUBS_IN=build/stubs
+	@for d in $(STUBS); do diff -r --exclude=__pycache__ $$d build/stubs/$$d \
+		|| { echo "stubs drifted from proto/: run make proto"; exit 1; }; done
+
+format: $(DEV_READY) ## Format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+STUBS_IN ?= .
+PROTOC = PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I proto
+proto: $(DEV_READY) ## Generate the stubs from proto/
+	@mkdir -p $(addprefix $(STUBS_IN)/,$(STUBS))
+	@$(PROTOC) --python_out=$(STUBS_IN) --mypy_out=quiet:$(STUBS_IN) $$(find proto -name '*.proto')
+	@$(PROTOC) --grpc_python_out=$(STUBS_IN) --mypy_grpc_out=quiet:$(STUBS_IN) $$(find proto -name '*_service.proto')
+	@for d in $(STUBS); do touch $(STUBS_IN)/$$d/__init__.py; done
+
+train: $(DEV_READY) ## Train, evaluate and export both models (DATA=file.csv TZ=zone OUT=folder)
+	@$(BIN)/python -m pipelines.training $(if $(DATA),--data $(DATA)) $(if $(TZ),--time-zone $(TZ)) $(if $(OUT),--out $(OUT))
+
+bench-grpc-vs-http: $(DEV_READY) ## Time one model over gRPC and over HTTP/JSON (the thesis' Table 6.2; N=100)
+	@$(BIN)/python -m tests.benchmarks.grpc_vs_http $(if $(N),--n $(N))
+
+lock: $(DEV_READY) ## Pin every dependency anew, with hashes
+	$(LOCK) $(addprefix --extra ,$(LOCKS)) -o requirements/dev.txt
+	for extra in $(filter-out dev,$(LOCKS)); do $(LOCK) --extra $$extra -c requirements/dev.txt -o requirements/$$extra.txt; done
+
+clean: ## Remove what was built, and the virtual environment; keep var/
+	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(BIN)/python:
+	@echo "Setting up $(VENV) (once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Wattgate needs Python 3.11 or newer; name one with PYTHON=")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN_READY): $(BIN)/python requirements/build.txt requirements/gateway.txt requirements/serving.txt pyproject.toml
+	@echo "Installing what the two services need"
+	@$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/gateway.txt -r requirements/serving.txt
+	@$(INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_READY): $(BIN)/python requirements/dev.txt pyproject.toml
+	@echo "Installing what tests and training need"
+	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@$(INSTALL) --no-build-isolation --editable .
+	@touch $@
