@@ -1,0 +1,78 @@
+"""From the model's normalised output to a forecast in kW with times and intervals."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.preprocessing.series import LoadSeries
+from pipelines.spec import ForecastSpec
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Bounds that the outcome falls between with probability `level`, kW."""
+
+    level: float
+    lower_kw: float
+    upper_kw: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """The forecast of one step."""
+
+    valid_from: datetime
+    valid_to: datetime
+    kw: float
+    intervals: tuple[Interval, ...]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The steps that follow a window of history, all times UTC."""
+
+    data_from: datetime
+    data_until: datetime
+    steps: tuple[Step, ...]
+
+
+def denormalise(output: NDArray[np.floating], *, mean_kw: float, std_kw: float) -> NDArray[np.float64]:
+    """Model output to kW, any shape: output * std + mean, in double precision.
+
+    >>> denormalise(np.array([-1.0, 0.5]), mean_kw=100.0, std_kw=10.0).tolist()
+    [90.0, 105.0]
+    """
+    return output.astype(np.float64) * std_kw + mean_kw
+
+
+def forecast(output: NDArray[np.float32], window: LoadSeries, spec: ForecastSpec) -> Forecast:
+    """The forecast of one window from the model's output, shape (horizon,), normalised.
+
+    Raises ValueError where the output has another shape or is not finite.
+    """
+    if output.shape != (spec.horizon,):
+        raise ValueError(f"the model answered shape {output.shape}, not ({spec.horizon},)")
+    if not np.isfinite(output).all():
+        raise ValueError("the model answered a value that is not finite")
+    kw = denormalise(output, mean_kw=spec.load.mean, std_kw=spec.load.std).tolist()
+    end_s = int(window.times_s[-1]) + spec.resolution_s
+    edges = [_utc(end_s + spec.resolution_s * i) for i in range(spec.horizon + 1)]
+    steps = tuple(
+        Step(
+            valid_from=edges[i],
+            valid_to=edges[i + 1],
+            kw=kw[i],
+            intervals=tuple(
+                Interval(band.level, kw[i] + band.lower_kw[i], kw[i] + band.upper_kw[i])
+                for band in spec.intervals
+            ),
+        )
+        for i in range(spec.horizon)
+    )
+    return Forecast(_utc(int(window.times_s[0])), edges[0], steps)
+
+
+def _utc(time_s: int) -> datetime:
+    return datetime.fromtimestamp(time_s, UTC)

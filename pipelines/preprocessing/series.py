@@ -1,0 +1,125 @@
+"""A load history in UTC, and the window of it a model sees."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import InvalidSeriesError, Violation
+from pipelines.preprocessing.wall_clock import EARLIEST_S, LATEST_S, Seconds
+
+MAX_VALUE_KW = 1e9
+"""Largest power taken, either sign: a terawatt is more than any meter shows."""
+
+
+@dataclass(frozen=True)
+class LoadSeries:
+    """Mean active power per step, oldest first, strictly ascending in time."""
+
+    times_s: Seconds
+    """Start of each step, shape (time,), seconds since 1970-01-01 UTC."""
+    kw: NDArray[np.float64]
+    """Mean power of each step, shape (time,), kW, finite."""
+    lines: NDArray[np.int64] | None = None
+    """Line of the meter file each step stood on; None where there was no file."""
+
+    def place(self, index: int) -> tuple[int, int | None]:
+        """Row and line of a step, for errors."""
+        return index + 1, None if self.lines is None else int(self.lines[index])
+
+
+def regular_series(start: datetime, kw: NDArray[np.float64], *, resolution_s: int) -> LoadSeries:
+    """A series of evenly spaced values, kW, from the start of its first step.
+
+    Raises InvalidSeriesError where the start has no offset or is not on a step, where there are no
+    values or the first or last lies outside the years taken, and names values that are not finite.
+    """
+    if start.tzinfo is None:
+        raise InvalidSeriesError([Violation("time", "start needs an offset from UTC, e.g. a final Z")])
+    start_s = start.timestamp()
+    if start_s % resolution_s:
+        raise InvalidSeriesError(
+            [
+                Violation(
+                    "grid", f"start is not on a step of {resolution_s // 60} minutes: {start.isoformat()}"
+                )
+            ]
+        )
+    if not kw.size:
+        raise InvalidSeriesError([Violation("length", "the series has no values")])
+    end_s = start_s + resolution_s * kw.size
+    if start_s < EARLIEST_S or end_s > LATEST_S:
+        raise InvalidSeriesError([Violation("time", "times must lie between 1970 and 2100")])
+    bad = np.flatnonzero(~(np.abs(kw) <= MAX_VALUE_KW))
+    if bad.size:
+        raise InvalidSeriesError(
+            [Violation("value", f"{kw[i]} is not a power in kW", row=int(i) + 1, column="kw") for i in bad]
+        )
+    return LoadSeries(np.arange(kw.size, dtype=np.int64) * resolution_s + int(start_s), kw)
+
+
+def last_window(series: LoadSeries, *, window: int, resolution_s: int) -> LoadSeries:
+    """The newest `window` steps, checked to lie on the grid of `resolution_s` without a gap.
+
+    Raises InvalidSeriesError: too short, off the grid, a gap, or another step than the model's.
+    """
+    size = series.times_s.size
+    if size < window:
+        raise InvalidSeriesError(
+            [
+                Violation(
+                    "length",
+                    f"{window} rows are needed (the last {_span(window * resolution_s)}), there are {size}",
+                )
+            ]
+        )
+    first = size - window
+    times_s = series.times_s[first:]
+    steps_s = np.diff(times_s)
+    violations = [
+        _off_grid(series, first + int(i), resolution_s) for i in np.flatnonzero(times_s % resolution_s)
+    ]
+    violations += [
+        _wrong_step(series, first + int(i) + 1, int(steps_s[i]), resolution_s)
+        for i in np.flatnonzero(steps_s != resolution_s)
+        if steps_s[i] % resolution_s == 0 or not violations
+    ]
+    if violations:
+        raise InvalidSeriesError(sorted(violations, key=lambda violation: violation.row or 0))
+    lines = None if series.lines is None else series.lines[first:]
+    return LoadSeries(times_s, series.kw[first:], lines)
+
+
+def _off_grid(series: LoadSeries, index: int, resolution_s: int) -> Violation:
+    row, line = series.place(index)
+    return Violation(
+        "grid",
+        f"{utc_text(series.times_s[index])} is not on a step of {resolution_s // 60} minutes",
+        row,
+        line,
+    )
+
+
+def _wrong_step(series: LoadSeries, index: int, step_s: int, resolution_s: int) -> Violation:
+    row, line = series.place(index)
+    since = f"{utc_text(series.times_s[index])} comes {_span(step_s)} after the row before"
+    if step_s < resolution_s or step_s % resolution_s:
+        return Violation("step", f"{since}; the model takes steps of {_span(resolution_s)}", row, line)
+    missing = step_s // resolution_s - 1
+    return Violation("gap", f"{since}: {missing} value{'s' * (missing > 1)} missing", row, line)
+
+
+def utc_text(time_s: int | np.int64) -> str:
+    """A time as people read it, to the minute (the second where it has one)."""
+    text = datetime.fromtimestamp(int(time_s), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return text.replace(":00 UTC", " UTC")
+
+
+def _span(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    if rest:
+        return f"{seconds} s"
+    if minutes % 1440 == 0:
+        return f"{minutes // 1440} days"
+    return f"{minutes} minutes"

@@ -1,0 +1,122 @@
+"""The forecast spec: all that turns a model's tensors into a forecast, carried inside the model.
+
+Each SavedModel has a signature `forecast_spec` without inputs whose one string output is this document
+as JSON, so constants and weights can never be of different versions.
+"""
+
+from itertools import pairwise
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, model_validator
+
+SIGNATURE = "forecast_spec"
+"""Name of the signature that answers the spec, and of its one output."""
+
+LOAD = "load"
+"""Name of the feature that is the load itself, kW before normalisation."""
+
+FeatureName = Literal["load", "day_sin", "day_cos", "week_sin", "week_cos", "year_sin", "year_cos"]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Feature(_Document):
+    """One input column: its name and the constants that normalise it, (value - mean) / std."""
+
+    name: FeatureName
+    mean: FiniteFloat
+    std: FiniteFloat = Field(gt=0)
+
+
+class IntervalOffsets(_Document):
+    """What to add to the forecast of each step, kW, to bound the outcome with probability `level`."""
+
+    level: float = Field(gt=0, lt=1)
+    lower_kw: tuple[FiniteFloat, ...]
+    upper_kw: tuple[FiniteFloat, ...]
+
+
+class TrainingRecord(_Document):
+    """What a version was trained on and how it scored on weeks it had not seen, kW."""
+
+    data_sha256: str
+    data_from: AwareDatetime
+    data_until: AwareDatetime
+    mae_kw: FiniteFloat
+    rmse_kw: FiniteFloat
+    naive_mae_kw: dict[str, FiniteFloat]
+    """Mean absolute error of naive forecasts on the same weeks, by name."""
+    tensorflow: str
+    """Version of TensorFlow that exported the model."""
+
+
+class KnownRequest(_Document):
+    """A history and the forecast the model gave for it when it was exported, both kW."""
+
+    start: AwareDatetime
+    history_kw: tuple[FiniteFloat, ...]
+    forecast_kw: tuple[FiniteFloat, ...]
+
+
+class ForecastSpec(_Document):
+    """Shapes, units and constants of one model version."""
+
+    format: Literal[1] = 1
+    input: str = "window"
+    """Name of the signatures' input, float32 (batch, window, feature)."""
+    output: str = "forecast"
+    """Name of the signatures' output, float32 (batch, horizon), normalised as the load is."""
+    signatures: tuple[str, ...] = ("compiled", "serving_default")
+    """Signatures that compute the forecast, the preferred one first."""
+    batch_sizes: tuple[PositiveInt, ...] = (1,)
+    """Sizes the compiled signature is warmed for, ascending: pad a batch to the next of them."""
+    features: tuple[Feature, ...]
+    """In the order of the input's last dimension."""
+    window: PositiveInt
+    """Steps of history the model sees."""
+    horizon: PositiveInt
+    """Steps it forecasts."""
+    resolution_s: PositiveInt
+    """Length of a step, seconds; must divide an hour."""
+    unit: Literal["kW"] = "kW"
+    time_zone: str
+    """IANA zone whose wall clock the daily and weekly cycles follow."""
+    intervals: tuple[IntervalOffsets, ...] = ()
+    """Ascending by level."""
+    training: TrainingRecord
+    known_request: KnownRequest
+
+    @property
+    def load(self) -> Feature:
+        """The feature that is the load; its constants denormalise the output too."""
+        return next(feature for feature in self.features if feature.name == LOAD)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of the cycles."""
+        return ZoneInfo(self.time_zone)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        names = [feature.name for feature in self.features]
+        if LOAD not in names or len(set(names)) != len(names):
+            raise ValueError("features must name the load once and no feature twice")
+        if 3600 % self.resolution_s:
+            raise ValueError("resolution_s must divide an hour")
+        if not self.signatures:
+            raise ValueError("signatures must name at least one")
+        if any(len(side) != self.horizon for i in self.intervals for side in (i.lower_kw, i.upper_kw)):
+            raise ValueError("intervals must have one offset a step of the horizon")
+        if any(wide.level <= narrow.level for narrow, wide in pairwise(self.intervals)):
+            raise ValueError("intervals must ascend by level")
+        if any(big <= small for small, big in pairwise(self.batch_sizes)) or not self.batch_sizes:
+            raise ValueError("batch_sizes must ascend")
+        if len(self.known_request.history_kw) != self.window:
+            raise ValueError("known_request.history_kw must be one window long")
+        if len(self.known_request.forecast_kw) != self.horizon:
+            raise ValueError("known_request.forecast_kw must be one horizon long")
+        ZoneInfo(self.time_zone)  # raises where there is no such zone
+        return self
