@@ -61,7 +61,8 @@ def normalise(raw: NDArray[np.float64], features: tuple[Feature, ...]) -> NDArra
     """(value - mean) / std per feature, shape (..., feature), as the model takes it."""
     mean = np.array([feature.mean for feature in features])
     std = np.array([feature.std for feature in features])
-    return ((raw - mean) / std).astype(np.float32)
+    scaled: NDArray[np.float64] = (raw - mean) / std
+    return scaled.astype(np.float32)
 
 
 def model_input(window: LoadSeries, spec: ForecastSpec) -> NDArray[np.float32]:

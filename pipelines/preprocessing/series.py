@@ -1,7 +1,7 @@
 """A load history in UTC, and the window of it a model sees."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ class LoadSeries:
     """Mean power of each step, shape (time,), kW, finite."""
     lines: NDArray[np.int64] | None = None
     """Line of the meter file each step stood on; None where there was no file."""
+    zone: tzinfo = UTC
+    """Zone that errors show times in: the one the file was read in."""
 
     def place(self, index: int) -> tuple[int, int | None]:
         """Row and line of a step, for errors."""
@@ -88,14 +90,14 @@ def last_window(series: LoadSeries, *, window: int, resolution_s: int) -> LoadSe
     if violations:
         raise InvalidSeriesError(sorted(violations, key=lambda violation: violation.row or 0))
     lines = None if series.lines is None else series.lines[first:]
-    return LoadSeries(times_s, series.kw[first:], lines)
+    return LoadSeries(times_s, series.kw[first:], lines, series.zone)
 
 
 def _off_grid(series: LoadSeries, index: int, resolution_s: int) -> Violation:
     row, line = series.place(index)
     return Violation(
         "grid",
-        f"{utc_text(series.times_s[index])} is not on a step of {resolution_s // 60} minutes",
+        f"{time_text(series.times_s[index], series.zone)} is not on a step of {resolution_s // 60} minutes",
         row,
         line,
     )
@@ -103,17 +105,17 @@ def _off_grid(series: LoadSeries, index: int, resolution_s: int) -> Violation:
 
 def _wrong_step(series: LoadSeries, index: int, step_s: int, resolution_s: int) -> Violation:
     row, line = series.place(index)
-    since = f"{utc_text(series.times_s[index])} comes {_span(step_s)} after the row before"
+    before, time = (time_text(series.times_s[i], series.zone) for i in (index - 1, index))
+    since = f"{time} comes {_span(step_s)} after {before}"
     if step_s < resolution_s or step_s % resolution_s:
         return Violation("step", f"{since}; the model takes steps of {_span(resolution_s)}", row, line)
     missing = step_s // resolution_s - 1
     return Violation("gap", f"{since}: {missing} value{'s' * (missing > 1)} missing", row, line)
 
 
-def utc_text(time_s: int | np.int64) -> str:
-    """A time as people read it, to the minute (the second where it has one)."""
-    text = datetime.fromtimestamp(int(time_s), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return text.replace(":00 UTC", " UTC")
+def time_text(time_s: int | np.int64, zone: tzinfo) -> str:
+    """A time with its offset, as errors show it."""
+    return datetime.fromtimestamp(int(time_s), zone).isoformat(" ").replace(":00+", "+").replace(":00-", "-")
 
 
 def _span(seconds: int) -> str:

@@ -1,0 +1,103 @@
+"""Reading a column of times, a whole file at once, strictly."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.preprocessing.wall_clock import EARLIEST_S, LATEST_S, Seconds
+
+_LAYOUTS = (
+    "YYYY-MM-DD hh:mm:ss",
+    "YYYY-MM-DD hh:mm",
+    "DD.MM.YYYY hh:mm",
+    "DD.MM.YYYY hh:mm:ss",
+)
+"""How times without an offset are written; ISO times may have a T for the space."""
+
+_ZERO, _NINE = ord("0"), ord("9")
+_PROBED = 20
+"""Cells looked at to find a column's layout."""
+
+EXPECTED = "a time like 2021-06-02 00:15, 2021-06-02T00:15:00+02:00 or 02.06.2021 00:15"
+
+
+@dataclass(frozen=True)
+class ParsedTimes:
+    """A column of times, read as one layout."""
+
+    seconds: Seconds
+    """Shape (row,): UTC where `absolute`, else as a wall clock showed them; meaningless where not valid."""
+    valid: NDArray[np.bool_]
+    """Shape (row,): which cells are times in the column's layout."""
+    absolute: bool
+    """Whether the cells carry their offset from UTC."""
+
+
+def parse_times(cells: list[str]) -> ParsedTimes:
+    """Read times of one layout: that of the first cell that has any."""
+    for cell in cells[:_PROBED]:
+        for layout in _LAYOUTS:
+            if len(cell) == len(layout) and _parse_layout([cell], layout)[1].all():
+                seconds, valid = _parse_layout(cells, layout)
+                return ParsedTimes(seconds, valid, absolute=False)
+        if _with_offset(cell) is not None:
+            stamps = [_with_offset(cell) for cell in cells]
+            return ParsedTimes(
+                np.array([stamp or 0 for stamp in stamps], dtype=np.int64),
+                np.array([stamp is not None for stamp in stamps]),
+                absolute=True,
+            )
+    return ParsedTimes(np.zeros(len(cells), np.int64), np.zeros(len(cells), np.bool_), absolute=False)
+
+
+def _with_offset(cell: str) -> int | None:
+    """Seconds since 1970 UTC of an ISO time with an offset, None for anything else."""
+    if not cell.isascii():
+        return None
+    try:
+        time = datetime.fromisoformat(cell)
+    except ValueError:
+        return None
+    if time.tzinfo is None or time.microsecond:
+        return None
+    seconds = int(time.timestamp())
+    return seconds if EARLIEST_S <= seconds < LATEST_S else None
+
+
+def _parse_layout(cells: list[str], layout: str) -> tuple[Seconds, NDArray[np.bool_]]:
+    # One character more than the layout has, so that a longer cell shows.
+    width = len(layout) + 1
+    characters = np.array(cells, dtype=f"U{width}").view(np.uint32).reshape(len(cells), width)
+    valid = characters[:, -1] == 0
+    digits = characters.astype(np.int64) - _ZERO
+    for position, mark in enumerate(layout):
+        column = characters[:, position]
+        if mark.isalpha():
+            valid &= (column >= _ZERO) & (column <= _NINE)
+        elif mark == " " and layout.startswith("Y"):
+            valid &= (column == ord(" ")) | (column == ord("T"))
+        else:
+            valid &= column == ord(mark)
+    digits[~valid] = 0
+
+    def number(mark: str) -> NDArray[np.int64]:
+        value = np.zeros(len(cells), np.int64)
+        for position, found in enumerate(layout):
+            if found == mark:
+                value = value * 10 + digits[:, position]
+        return value
+
+    year, month, day = number("Y"), number("M"), number("D")
+    hour, minute, second = number("h"), number("m"), number("s")
+    months = (np.where(valid, year, 1970) - 1970) * 12 + np.where(valid, month, 1) - 1
+    first_of_month = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    days_in_month = (months + 1).astype("datetime64[M]").astype("datetime64[D]").astype(
+        np.int64
+    ) - first_of_month
+    seconds = (first_of_month + day - 1) * 86_400 + hour * 3600 + minute * 60 + second
+    valid &= (month >= 1) & (month <= 12) & (day >= 1) & (day <= days_in_month)
+    valid &= (hour < 24) & (minute < 60) & (second < 60)
+    valid &= (seconds >= EARLIEST_S + 86_400) & (seconds < LATEST_S - 86_400)
+    return seconds, valid

@@ -1,0 +1,194 @@
+"""The failures a caller may see, and how HTTPS and gRPC say each: the one table for both edges."""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc import StatusCode
+
+from pipelines.errors import InvalidSeriesError, Violation
+
+DOMAIN = "wattgate"
+"""`domain` of every google.rpc.ErrorInfo."""
+
+
+class ServiceError(Exception):
+    """A failure we chose to report; its message is written for the caller."""
+
+    title: ClassVar[str] = "Internal error"
+    http: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    grpc: ClassVar[StatusCode] = StatusCode.INTERNAL
+    reason: ClassVar[str] = "INTERNAL"
+    """Stable name of the failure, for programs."""
+    retry_after_s: ClassVar[int | None] = None
+    """When to try again; None where trying again does not help."""
+
+    def __init__(self, message: str, violations: tuple[Violation, ...] = ()) -> None:
+        """Keep the message and, for input errors, what is wrong where."""
+        super().__init__(message)
+        self.violations = violations
+
+
+class InvalidRequestError(ServiceError):
+    """The request is not of the form this call takes."""
+
+    title = "Invalid request"
+    http = HTTPStatus.UNPROCESSABLE_ENTITY
+    grpc = StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_REQUEST"
+
+
+class InvalidHistoryError(ServiceError):
+    """The history is not one a forecast can be computed from."""
+
+    title = "Invalid load history"
+    http = HTTPStatus.UNPROCESSABLE_ENTITY
+    grpc = StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_HISTORY"
+
+
+class UnsupportedMediaTypeError(ServiceError):
+    """The body is of a type this call does not take."""
+
+    title = "Unsupported media type"
+    http = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    grpc = StatusCode.INVALID_ARGUMENT
+    reason = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class TooLargeError(ServiceError):
+    """The body is larger than this call takes."""
+
+    title = "Too large"
+    http = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    grpc = StatusCode.RESOURCE_EXHAUSTED
+    reason = "TOO_LARGE"
+
+
+class UnauthenticatedError(ServiceError):
+    """No token, or one that proves nothing. The message is the thesis' own, whatever the cause."""
+
+    title = "Unauthenticated"
+    http = HTTPStatus.UNAUTHORIZED
+    grpc = StatusCode.UNAUTHENTICATED
+    reason = "UNAUTHENTICATED"
+
+    def __init__(self, *, token_given: bool) -> None:
+        """Say only whether there was a token: why it was refused is nobody's business."""
+        super().__init__("Could not validate credentials" if token_given else "Not authenticated")
+        self.token_given = token_given
+
+
+class ModelNotFoundError(ServiceError):
+    """No model of this name is served here."""
+
+    title = "Model not found"
+    http = HTTPStatus.NOT_FOUND
+    grpc = StatusCode.NOT_FOUND
+    reason = "MODEL_NOT_FOUND"
+
+
+class ModelUnavailableError(ServiceError):
+    """The model server does not answer, or does not serve the model now."""
+
+    title = "Model unavailable"
+    http = HTTPStatus.SERVICE_UNAVAILABLE
+    grpc = StatusCode.UNAVAILABLE
+    reason = "MODEL_UNAVAILABLE"
+    retry_after_s = 1
+
+
+class UserStoreUnavailableError(ServiceError):
+    """The user table cannot be asked, so nobody can be let in."""
+
+    title = "User store unavailable"
+    http = HTTPStatus.SERVICE_UNAVAILABLE
+    grpc = StatusCode.UNAVAILABLE
+    reason = "USER_STORE_UNAVAILABLE"
+    retry_after_s = 1
+
+
+class DeadlineError(ServiceError):
+    """The answer did not come in time."""
+
+    title = "Deadline exceeded"
+    http = HTTPStatus.GATEWAY_TIMEOUT
+    grpc = StatusCode.DEADLINE_EXCEEDED
+    reason = "DEADLINE_EXCEEDED"
+
+
+class ModelFailedError(ServiceError):
+    """The model server answered something that is not a forecast."""
+
+    title = "Model failed"
+    http = HTTPStatus.BAD_GATEWAY
+    grpc = StatusCode.INTERNAL
+    reason = "MODEL_FAILED"
+
+
+def reported(error: Exception) -> ServiceError:
+    """What the caller is told of an error.
+
+    Whatever we did not choose to report leaves as a bare internal error: no detail leaks.
+    """
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, InvalidSeriesError):
+        return InvalidHistoryError(str(error), error.violations)
+    return ServiceError("internal error")
+
+
+def as_problem(error: Exception) -> dict[str, object]:
+    """The RFC 9457 body of an HTTPS error."""
+    shown = reported(error)
+    problem: dict[str, object] = {
+        "type": "about:blank",
+        "title": shown.title,
+        "status": int(shown.http),
+        "detail": str(shown),
+        "reason": shown.reason,
+    }
+    if shown.violations:
+        problem["errors"] = [
+            {
+                "rule": violation.rule,
+                "row": violation.row,
+                "line": violation.line,
+                "column": violation.column,
+                "message": violation.message,
+            }
+            for violation in shown.violations
+        ]
+    return problem
+
+
+def as_status(error: Exception) -> status_pb2.Status:
+    """The google.rpc.Status of a gRPC error, with ErrorInfo and, for input errors, BadRequest."""
+    shown = reported(error)
+    code: int = shown.grpc.value[0]
+    status = status_pb2.Status(code=code, message=str(shown))
+    details: list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo]
+    details = [error_details_pb2.ErrorInfo(reason=shown.reason, domain=DOMAIN)]
+    if shown.violations:
+        details.append(
+            error_details_pb2.BadRequest(
+                field_violations=[
+                    error_details_pb2.BadRequest.FieldViolation(
+                        field=f"row {violation.row}" if violation.row else "history",
+                        description=str(violation),
+                        reason=violation.rule.upper(),
+                    )
+                    for violation in shown.violations
+                ]
+            )
+        )
+    if shown.retry_after_s is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.seconds = shown.retry_after_s
+        details.append(retry)
+    for detail in details:
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
