@@ -4,6 +4,8 @@ Only the method path and field numbers are on the wire, so these stubs talk to a
 TensorFlow Serving's protocol, without its 540 MB of imports.
 """
 
+from typing import Any
+
 import grpc
 import grpc.aio
 
@@ -14,13 +16,13 @@ class PredictionServiceStub:
     """Client of tensorflow.serving.PredictionService, on a blocking or an asyncio channel."""
 
     def __init__(self, channel: grpc.Channel | grpc.aio.Channel) -> None:
-        """Bind the methods to a channel."""
-        self.Predict = channel.unary_unary(
+        """Bind the methods to a channel; what they answer is to be awaited on an asyncio one."""
+        self.Predict: Any = channel.unary_unary(
             "/tensorflow.serving.PredictionService/Predict",
             request_serializer=predict_pb2.PredictRequest.SerializeToString,
             response_deserializer=predict_pb2.PredictResponse.FromString,
         )
-        self.GetModelMetadata = channel.unary_unary(
+        self.GetModelMetadata: Any = channel.unary_unary(
             "/tensorflow.serving.PredictionService/GetModelMetadata",
             request_serializer=get_model_metadata_pb2.GetModelMetadataRequest.SerializeToString,
             response_deserializer=get_model_metadata_pb2.GetModelMetadataResponse.FromString,
@@ -31,8 +33,8 @@ class ModelServiceStub:
     """Client of tensorflow.serving.ModelService, on a blocking or an asyncio channel."""
 
     def __init__(self, channel: grpc.Channel | grpc.aio.Channel) -> None:
-        """Bind the methods to a channel."""
-        self.GetModelStatus = channel.unary_unary(
+        """Bind the methods to a channel; what they answer is to be awaited on an asyncio one."""
+        self.GetModelStatus: Any = channel.unary_unary(
             "/tensorflow.serving.ModelService/GetModelStatus",
             request_serializer=get_model_status_pb2.GetModelStatusRequest.SerializeToString,
             response_deserializer=get_model_status_pb2.GetModelStatusResponse.FromString,

@@ -1,0 +1,168 @@
+"""The models served: their specs, read from the model server and kept true."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.postprocessing import denormalise
+from pipelines.preprocessing.features import model_input
+from pipelines.preprocessing.series import regular_series
+from pipelines.spec import SIGNATURE, ForecastSpec
+from services.core.errors import (
+    ModelFailedError,
+    ModelNotFoundError,
+    ModelUnavailableError,
+    ServiceError,
+)
+
+log = logging.getLogger(__name__)
+
+_TOLERANCE = 1e-3
+"""How far an answer to the known request may stray, in standard deviations of the load."""
+
+
+class ModelServer(Protocol):
+    """What the gateway needs of a model server; every call may raise a ServiceError."""
+
+    async def newest_version(self, model: str, *, timeout_s: float) -> int:
+        """The newest version that is available."""
+        ...
+
+    async def predict(
+        self,
+        model: str,
+        version: int,
+        signature: str,
+        inputs: dict[str, NDArray[np.float32]],
+        *,
+        timeout_s: float,
+    ) -> dict[str, NDArray[np.generic]]:
+        """The outputs of one signature of one version, by name.
+
+        Raises VersionGoneError where the model server no longer has that version.
+        """
+        ...
+
+
+class VersionGoneError(ModelUnavailableError):
+    """The version asked for is no longer served; a newer one may be."""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """One version of a model, and the signature that gave its known answer."""
+
+    name: str
+    version: int
+    signature: str
+    spec: ForecastSpec
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """A model as it is now."""
+
+    name: str
+    model: ServedModel | None
+    """The newest version that ever answered rightly."""
+    problem: str | None
+    """Why it does not answer now; None when it does."""
+
+
+class Models:
+    """The models this gateway is set up to serve."""
+
+    def __init__(self, server: ModelServer, names: Sequence[str], *, timeout_s: float) -> None:
+        """Know the names; nothing is asked before `refresh`."""
+        self._server = server
+        self._timeout_s = timeout_s
+        self._states = {name: ModelState(name, None, "The model has not been asked yet") for name in names}
+
+    def states(self) -> list[ModelState]:
+        """Every model, in the order they were named."""
+        return list(self._states.values())
+
+    def state(self, name: str) -> ModelState:
+        """One model. Raises ModelNotFoundError."""
+        try:
+            return self._states[name]
+        except KeyError:
+            served = ", ".join(self._states)
+            raise ModelNotFoundError(f"There is no model {name[:64]!r}; served are: {served}") from None
+
+    def served(self, name: str) -> ServedModel:
+        """The version of a model to ask. Raises ModelNotFoundError, or ModelUnavailableError."""
+        state = self.state(name)
+        if state.model is None:
+            raise ModelUnavailableError(f"The model {name!r} is not available yet; try again in a moment")
+        return state.model
+
+    @property
+    def ready(self) -> bool:
+        """Whether every model answers its known request rightly."""
+        return all(state.problem is None for state in self._states.values())
+
+    async def keep_true(self, interval_s: float) -> None:
+        """Refresh all models for ever, every `interval_s` seconds."""
+        while True:
+            await asyncio.gather(*(self.refresh(name) for name in self._states))
+            await asyncio.sleep(interval_s)
+
+    async def refresh(self, name: str) -> None:
+        """Learn a model's newest version and whether it answers its known request."""
+        state = self._states[name]
+        try:
+            model = await self._newest(name, state.model)
+            self._states[name] = ModelState(name, model, None)
+        except Exception as error:
+            problem = str(error) if isinstance(error, ServiceError) else "The model cannot be read"
+            self._states[name] = replace(self._states[name], problem=problem)
+            if problem != state.problem:
+                log.warning("model %s: %s", name, problem, exc_info=not isinstance(error, ServiceError))
+        else:
+            if state.problem or state.model != model:
+                log.info("model %s: version %d answers by %s", name, model.version, model.signature)
+
+    async def _newest(self, name: str, current: ServedModel | None) -> ServedModel:
+        version = await self._server.newest_version(name, timeout_s=self._timeout_s)
+        if current and current.version == version and await self._answers_rightly(current):
+            return current
+        outputs = await self._server.predict(name, version, SIGNATURE, {}, timeout_s=self._timeout_s)
+        spec = _read_spec(outputs)
+        for signature in spec.signatures:
+            candidate = ServedModel(name, version, signature, spec)
+            if await self._answers_rightly(candidate):
+                return candidate
+        raise ModelFailedError(f"Version {version} does not answer its known request rightly")
+
+    async def _answers_rightly(self, model: ServedModel) -> bool:
+        spec, known = model.spec, model.spec.known_request
+        history = regular_series(known.start, np.array(known.history_kw), resolution_s=spec.resolution_s)
+        try:
+            outputs = await self._server.predict(
+                model.name,
+                model.version,
+                model.signature,
+                {spec.input: model_input(history, spec)},
+                timeout_s=self._timeout_s,
+            )
+        except ModelFailedError:
+            return False
+        answer = outputs.get(spec.output)
+        if answer is None or answer.shape != (1, spec.horizon) or answer.dtype != np.float32:
+            return False
+        forecast_kw = denormalise(answer[0].astype(np.float32), mean_kw=spec.load.mean, std_kw=spec.load.std)
+        return bool(np.allclose(forecast_kw, known.forecast_kw, rtol=0, atol=_TOLERANCE * spec.load.std))
+
+
+def _read_spec(outputs: dict[str, NDArray[np.generic]]) -> ForecastSpec:
+    """The spec a model answers; raises ModelFailedError where it is not one."""
+    try:
+        return ForecastSpec.model_validate_json(outputs[SIGNATURE].item())
+    except (KeyError, ValueError) as error:
+        raise ModelFailedError("The model carries no forecast spec that this gateway can read") from error

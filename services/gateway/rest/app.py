@@ -1,0 +1,24 @@
+"""The HTTPS edge."""
+
+from fastapi import FastAPI
+
+from services.gateway.rest import forecasts, health, models, tokens
+from services.gateway.rest.problems import answer_problems
+from services.gateway.wiring import Gateway
+
+
+def create_app(gateway: Gateway) -> FastAPI:
+    """The application over a gateway that is open already."""
+    docs = gateway.settings.docs
+    app = FastAPI(
+        title="Wattgate",
+        summary="The next two hours of a quarter-hour load series, in kW.",
+        docs_url="/docs" if docs else None,
+        openapi_url="/openapi.json" if docs else None,
+        redoc_url=None,
+    )
+    app.state.gateway = gateway
+    for router in (tokens.router, forecasts.router, models.router, health.router):
+        app.include_router(router)
+    answer_problems(app)
+    return app

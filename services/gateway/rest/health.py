@@ -1,0 +1,31 @@
+"""Alive, and ready: for whoever restarts and routes. Open to all, and telling nothing but that."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse
+
+from services.gateway.rest.security import TheGateway
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez")
+async def livez() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@router.get(
+    "/readyz", responses={503: {"description": "Some model does not answer its known request rightly"}}
+)
+async def readyz(gateway: TheGateway) -> JSONResponse:
+    """Every model answers its known request rightly."""
+    models = {state.name: state.problem or "available" for state in gateway.models.states()}
+    if gateway.models.ready:
+        return JSONResponse({"status": "ready", "models": models})
+    return JSONResponse(
+        {"status": "not ready", "models": models},
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        headers={"Retry-After": "1"},
+    )

@@ -1,0 +1,20 @@
+"""What is served."""
+
+from fastapi import APIRouter
+
+from services.gateway.rest.schemas import ModelOut, ModelsOut, Problem
+from services.gateway.rest.security import LoggedIn, TheGateway
+
+router = APIRouter(prefix="/v1/models", tags=["models"], responses={401: {"model": Problem}})
+
+
+@router.get("")
+async def list_models(_: LoggedIn, gateway: TheGateway) -> ModelsOut:
+    """Every model: versions, state, scaler, training score."""
+    return ModelsOut(models=[ModelOut.of(state) for state in gateway.models.states()])
+
+
+@router.get("/{model}", responses={404: {"model": Problem}})
+async def get_model(model: str, _: LoggedIn, gateway: TheGateway) -> ModelOut:
+    """One model."""
+    return ModelOut.of(gateway.models.state(model))

@@ -1,0 +1,72 @@
+"""Errors as HTTPS says them: RFC 9457 problem documents."""
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from pipelines.errors import InvalidSeriesError, Violation
+from services.core.errors import (
+    InvalidRequestError,
+    ServiceError,
+    UnauthenticatedError,
+    as_problem,
+    reported,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def answer_problems(app: FastAPI) -> None:
+    """Make every error of an app leave as a problem document."""
+    app.add_exception_handler(ServiceError, _problem)
+    app.add_exception_handler(InvalidSeriesError, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid_parameters)
+    app.add_exception_handler(HTTPException, _framework_problem)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _problem(_request: Request, error: Exception) -> Response:
+    shown = reported(error)
+    headers = {}
+    if shown.retry_after_s is not None:
+        headers["Retry-After"] = str(shown.retry_after_s)
+    if isinstance(shown, UnauthenticatedError):
+        headers["WWW-Authenticate"] = (
+            'Bearer realm="wattgate", error="invalid_token"'
+            if shown.token_given
+            else 'Bearer realm="wattgate"'
+        )
+    return JSONResponse(as_problem(error), shown.http, headers, media_type=MEDIA_TYPE)
+
+
+async def _invalid_parameters(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
+    violations = tuple(
+        Violation(fault["type"], fault["msg"], column=".".join(map(str, fault["loc"]))[:64])
+        for fault in error.errors()[:20]
+    )
+    return await _problem(request, InvalidRequestError(str(violations[0]), violations))
+
+
+async def _framework_problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
+    status = HTTPStatus(error.status_code)
+    problem = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": error.detail,
+        "reason": status.name,
+    }
+    return JSONResponse(problem, status.value, error.headers, media_type=MEDIA_TYPE)
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    log.error("bug in %s %s", request.method, request.url.path, exc_info=error)
+    return await _problem(request, error)

@@ -1,0 +1,196 @@
+"""The HTTPS edge's documents, as OpenAPI shows them."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat
+
+from services.gateway.models import ModelState
+from services.gateway.predict import Prediction
+
+
+class TokenOut(BaseModel):
+    """A token (RFC 6749, section 5.1)."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a name, not a secret
+    expires_in: int = Field(description="Seconds the token is valid from now.")
+
+
+class OAuthErrorOut(BaseModel):
+    """An error of the token endpoint (RFC 6749, section 5.2), with `detail` beside."""
+
+    error: str
+    error_description: str
+    detail: str
+
+
+class SeriesIn(BaseModel):
+    """An evenly spaced load history: one value per quarter-hour, no gaps."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    start: AwareDatetime = Field(description="Start of the first quarter-hour, with its offset from UTC.")
+    kw: list[FiniteFloat] = Field(description="Mean active power per quarter-hour, kW, oldest first.")
+
+
+class ForecastOptions(BaseModel):
+    """Options of a forecast; any other is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tz: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        default=None,
+        description="IANA zone that times without an offset are local to, e.g. Europe/Berlin or UTC; "
+        "by default the zone the model was trained in.",
+    )
+
+
+class IntervalOut(BaseModel):
+    """Bounds that the outcome falls between with probability `level`."""
+
+    level: float
+    lower_kw: float
+    upper_kw: float
+
+
+class StepOut(BaseModel):
+    """The forecast of one quarter-hour."""
+
+    valid_from: AwareDatetime
+    valid_to: AwareDatetime
+    kw: float = Field(description="Expected mean power, kW.")
+    intervals: list[IntervalOut] = Field(description="Narrowest first.")
+
+
+class ForecastOut(BaseModel):
+    """A forecast, and what it was made of."""
+
+    model: str
+    model_version: int
+    unit: Literal["kW"]
+    resolution: str = Field(description="ISO 8601 duration of a step.")
+    time_zone: str = Field(description="Zone whose wall clock the model's daily and weekly cycles follow.")
+    data_from: AwareDatetime = Field(description="Start of the first step the forecast was computed from.")
+    data_until: AwareDatetime = Field(description="End of the last one; where the forecast begins.")
+    steps: list[StepOut]
+
+    @classmethod
+    def of(cls, prediction: Prediction) -> Self:
+        """Say a prediction."""
+        spec, forecast = prediction.model.spec, prediction.forecast
+        return cls(
+            model=prediction.model.name,
+            model_version=prediction.model.version,
+            unit=spec.unit,
+            resolution=f"PT{spec.resolution_s // 60}M",
+            time_zone=spec.time_zone,
+            data_from=forecast.data_from,
+            data_until=forecast.data_until,
+            steps=[
+                StepOut(
+                    valid_from=step.valid_from,
+                    valid_to=step.valid_to,
+                    kw=step.kw,
+                    intervals=[
+                        IntervalOut(level=i.level, lower_kw=i.lower_kw, upper_kw=i.upper_kw)
+                        for i in step.intervals
+                    ],
+                )
+                for step in forecast.steps
+            ],
+        )
+
+
+class FeatureOut(BaseModel):
+    """An input column and the constants that normalise it: (value - mean) / std."""
+
+    name: str
+    mean: float
+    std: float
+
+
+class TrainingOut(BaseModel):
+    """What a version was trained on, and how it scored on weeks it had not seen."""
+
+    data_sha256: str
+    data_from: AwareDatetime
+    data_until: AwareDatetime
+    mae_kw: float
+    rmse_kw: float
+    naive_mae_kw: dict[str, float]
+
+
+class ModelVersionOut(BaseModel):
+    """The newest version of a model that answered rightly."""
+
+    version: int
+    signature: str = Field(description="Signature of the SavedModel that forecasts are computed with.")
+    window: int = Field(description="Steps of history a forecast needs.")
+    horizon: int = Field(description="Steps a forecast has.")
+    resolution: str
+    time_zone: str
+    unit: str
+    features: list[FeatureOut]
+    training: TrainingOut
+
+
+class ModelOut(BaseModel):
+    """A model this gateway is set up to serve."""
+
+    name: str
+    state: Literal["available", "unavailable"]
+    reason: str | None = Field(description="Why the model is not available; null when it is.")
+    version: ModelVersionOut | None = Field(description="null before any version answered.")
+
+    @classmethod
+    def of(cls, state: ModelState) -> Self:
+        """Say a model's state."""
+        return cls(
+            name=state.name,
+            state="unavailable" if state.problem else "available",
+            reason=state.problem,
+            version=None if state.model is None else _version(state),
+        )
+
+
+def _version(state: ModelState) -> ModelVersionOut:
+    assert state.model is not None  # noqa: S101 - asked before
+    spec = state.model.spec
+    return ModelVersionOut(
+        version=state.model.version,
+        signature=state.model.signature,
+        window=spec.window,
+        horizon=spec.horizon,
+        resolution=f"PT{spec.resolution_s // 60}M",
+        time_zone=spec.time_zone,
+        unit=spec.unit,
+        features=[FeatureOut(**feature.model_dump()) for feature in spec.features],
+        training=TrainingOut(**spec.training.model_dump()),
+    )
+
+
+class ModelsOut(BaseModel):
+    """All models."""
+
+    models: list[ModelOut]
+
+
+class ViolationOut(BaseModel):
+    """One rule broken at one place of the upload."""
+
+    rule: str
+    row: int | None = Field(description="Data row, from 1 after the header.")
+    line: int | None = Field(description="Line of the file.")
+    column: str | None
+    message: str
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    reason: str = Field(description="Stable name of the failure.")
+    errors: list[ViolationOut] | None = Field(default=None, description="Rows at fault, 20 at most.")

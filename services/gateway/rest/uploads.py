@@ -1,0 +1,118 @@
+"""Reading request bodies, never more of them than allowed."""
+
+from collections.abc import AsyncGenerator
+
+import numpy as np
+from fastapi import Request
+from pydantic import ValidationError
+from python_multipart.exceptions import MultipartParseError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from pipelines.errors import Violation
+from services.core.errors import InvalidRequestError, TooLargeError, UnsupportedMediaTypeError
+from services.gateway.predict import EvenSeries, History, MeterFile
+from services.gateway.rest.schemas import SeriesIn
+
+_FRAMING_BYTES = 64 * 1024
+"""What boundaries and part headers may add to an upload."""
+
+MULTIPART, CSV, JSON = "multipart/form-data", "text/csv", "application/json"
+
+
+class _InMemoryParser(MultiPartParser):
+    """Keeps parts in memory: uploads are bounded, and nothing is left on a disk."""
+
+    spool_max_size = 1 << 30
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body; raises TooLargeError as soon as it is over the limit."""
+    return b"".join([chunk async for chunk in _limited(request, limit)])
+
+
+async def read_history(request: Request, limit: int, time_zone: str | None) -> History:
+    """The history in a body: a multipart upload, a CSV, or a JSON series.
+
+    Raises TooLargeError, UnsupportedMediaTypeError, InvalidRequestError.
+    """
+    _refuse_compressed(request)
+    kind = _media_type(request)
+    if kind == MULTIPART:
+        return MeterFile(await _uploaded_file(request, limit), time_zone)
+    if kind == CSV:
+        return MeterFile(await read_body(request, limit), time_zone)
+    if kind == JSON:
+        return _series(await read_body(request, limit))
+    raise UnsupportedMediaTypeError(f"Send {MULTIPART} with a file, {CSV} or {JSON}")
+
+
+async def read_upload(request: Request, limit: int, time_zone: str | None) -> MeterFile:
+    """The one file of a multipart upload, field `file`.
+
+    Raises TooLargeError, UnsupportedMediaTypeError, InvalidRequestError.
+    """
+    _refuse_compressed(request)
+    if _media_type(request) != MULTIPART:
+        raise UnsupportedMediaTypeError(f"Send {MULTIPART} with the meter file in the field 'file'")
+    return MeterFile(await _uploaded_file(request, limit), time_zone)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _refuse_compressed(request: Request) -> None:
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaTypeError("Compressed bodies are not taken: send the file as it is")
+
+
+async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise _too_large(limit)
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        yield chunk
+
+
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(f"The upload is over the limit of {limit:,} bytes")
+
+
+async def _uploaded_file(request: Request, limit: int) -> bytes:
+    try:
+        stream = _limited(request, limit + _FRAMING_BYTES)
+        parser = _InMemoryParser(request.headers, stream, max_files=2, max_fields=8, max_part_size=1024)
+        form = await parser.parse()
+    except (MultiPartException, MultipartParseError, KeyError) as error:
+        reason = error.message if isinstance(error, MultiPartException) else "it cannot be read"
+        raise InvalidRequestError(f"The multipart body is not valid: {reason}") from error
+    try:
+        files = [(name, part) for name, part in form.multi_items() if isinstance(part, UploadFile)]
+        if len(files) != 1 or files[0][0] != "file":
+            found = ", ".join(repr(name[:64]) for name, _ in files) or "none"
+            raise InvalidRequestError(f"Send one file, in the field 'file'; found: {found}")
+        content = await files[0][1].read()
+    finally:
+        await form.close()
+    if len(content) > limit:
+        raise _too_large(limit)
+    return content
+
+
+def _series(body: bytes) -> EvenSeries:
+    try:
+        series = SeriesIn.model_validate_json(body)
+    except ValidationError as error:
+        violations = [
+            Violation(
+                rule=fault["type"], message=fault["msg"], column=".".join(map(str, fault["loc"])) or None
+            )
+            for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]
+        ]
+        raise InvalidRequestError(f"The series is not valid: {violations[0]}", tuple(violations)) from None
+    return EvenSeries(series.start, np.array(series.kw, dtype=np.float64))

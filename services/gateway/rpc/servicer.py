@@ -1,0 +1,119 @@
+"""The gRPC edge's translation: messages to use case and back. It decides nothing."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc.aio
+import numpy as np
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.core.errors import InvalidRequestError, TooLargeError
+from services.gateway.models import ModelState
+from services.gateway.predict import EvenSeries, History, MeterFile, Prediction
+from services.gateway.wiring import Gateway
+from wattgate.forecast.v1 import forecast_service_pb2 as pb
+from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceServicer
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ForecastServicer(ForecastServiceServicer):
+    """wattgate.forecast.v1.ForecastService."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Answer by a gateway that is open already."""
+        self._gateway = gateway
+
+    async def Forecast(self, request: pb.ForecastRequest, context: Context) -> pb.ForecastResponse:
+        """Forecast the steps that follow a history; the caller's deadline wins where it is shorter."""
+        settings = self._gateway.settings
+        history = _history(request, settings.max_upload_bytes)
+        left_s = context.time_remaining()
+        timeout_s = settings.timeout_s if left_s is None else min(left_s, settings.timeout_s)
+        prediction = await self._gateway.predictor.predict(request.model, history, timeout_s=timeout_s)
+        return _response(prediction)
+
+    async def ListModels(self, _request: pb.ListModelsRequest, _context: Context) -> pb.ListModelsResponse:
+        """Every model."""
+        return pb.ListModelsResponse(models=[_model(state) for state in self._gateway.models.states()])
+
+    async def GetModel(self, request: pb.GetModelRequest, _context: Context) -> pb.GetModelResponse:
+        """One model."""
+        return pb.GetModelResponse(model=_model(self._gateway.models.state(request.name)))
+
+
+def _history(request: pb.ForecastRequest, limit: int) -> History:
+    match request.WhichOneof("history"):
+        case "file":
+            if len(request.file.csv) > limit:
+                raise TooLargeError(f"The file is over the limit of {limit:,} bytes")
+            return MeterFile(request.file.csv, request.file.time_zone or None)
+        case "series":
+            if not request.series.HasField("start"):
+                raise InvalidRequestError("series.start is missing")
+            return EvenSeries(_time(request.series.start), np.array(request.series.kw, dtype=np.float64))
+        case _:
+            raise InvalidRequestError("history is missing: send a series or a file")
+
+
+def _time(stamp: Timestamp) -> datetime:
+    try:
+        return stamp.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidRequestError("series.start is not a time of the years 1 to 9999") from None
+
+
+def _stamp(time: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(time)
+    return stamp
+
+
+def _response(prediction: Prediction) -> pb.ForecastResponse:
+    forecast = prediction.forecast
+    return pb.ForecastResponse(
+        model=prediction.model.name,
+        model_version=prediction.model.version,
+        data_from=_stamp(forecast.data_from),
+        data_until=_stamp(forecast.data_until),
+        unit=prediction.model.spec.unit,
+        steps=[
+            pb.ForecastStep(
+                valid_from=_stamp(step.valid_from),
+                valid_to=_stamp(step.valid_to),
+                kw=step.kw,
+                intervals=[
+                    pb.PredictionInterval(level=i.level, lower_kw=i.lower_kw, upper_kw=i.upper_kw)
+                    for i in step.intervals
+                ],
+            )
+            for step in forecast.steps
+        ],
+    )
+
+
+def _model(state: ModelState) -> pb.Model:
+    answer = pb.Model(
+        name=state.name,
+        state=pb.Model.STATE_UNAVAILABLE if state.problem else pb.Model.STATE_AVAILABLE,
+        reason=state.problem or "",
+    )
+    if state.model is not None:
+        spec = state.model.spec
+        answer.version = state.model.version
+        answer.signature = state.model.signature
+        answer.window, answer.horizon, answer.resolution_s = spec.window, spec.horizon, spec.resolution_s
+        answer.time_zone, answer.unit = spec.time_zone, spec.unit
+        answer.features.extend(pb.Feature(name=f.name, mean=f.mean, std=f.std) for f in spec.features)
+        record = spec.training
+        answer.training.CopyFrom(
+            pb.TrainingRecord(
+                data_sha256=record.data_sha256,
+                data_from=_stamp(record.data_from),
+                data_until=_stamp(record.data_until),
+                mae_kw=record.mae_kw,
+                rmse_kw=record.rmse_kw,
+                naive_mae_kw=record.naive_mae_kw,
+            )
+        )
+    return answer

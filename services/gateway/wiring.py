@@ -1,0 +1,44 @@
+"""The one place that builds the object graph."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from services.gateway.adapters.tfserving import TensorFlowServing, open_channel
+from services.gateway.login import Login
+from services.gateway.models import Models
+from services.gateway.predict import Predictor
+from services.gateway.settings import Settings
+from services.gateway.tokens import Tokens, read_key
+from services.gateway.users import UserStore
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """What both edges call."""
+
+    settings: Settings
+    login: Login
+    models: Models
+    predictor: Predictor
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    """Open the user table and the channel to the model server, and close both in the end."""
+    key = read_key(settings.token_key.read_bytes())
+    tokens = Tokens(key, settings.token_issuer, settings.token_audience, settings.token_lifetime_s)
+    users = UserStore(settings.database_url)
+    await users.create()
+    async with open_channel(settings.model_server) as channel:
+        server = TensorFlowServing(channel)
+        models = Models(server, settings.models, timeout_s=settings.timeout_s)
+        watch = asyncio.create_task(models.keep_true(settings.model_poll_s))
+        try:
+            yield Gateway(settings, Login(users, tokens), models, Predictor(models, server))
+        finally:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
+            await users.close()

@@ -1,0 +1,215 @@
+"""Both services on one machine: embedded model server and gateway, started, watched and stopped together."""
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+
+from services.local.certificates import write_secret
+from services.local.home import DEMO_USER, Home
+
+HOST = "127.0.0.1"
+MODEL_SERVER, GATEWAY = "model server", "gateway"
+_START_TIMEOUT_S = 180.0
+_STOP_TIMEOUT_S = 20.0
+
+
+class PairError(Exception):
+    """The pair cannot run; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the two services listen."""
+
+    https: int = 8443
+    grpc: int = 8444
+    model_server: int = 8500
+    model_server_rest: int = 0
+    """0: the model server answers no REST."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What a client needs to know of a running pair: the content of `demo.json`."""
+
+    https: str
+    grpc: str
+    model_server: str
+    ca_file: str
+    username: str
+    password: str
+
+
+def free_ports(*, rest: bool = False) -> Ports:
+    """Ports that nobody listens on now."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(closing(socket.socket())) for _ in range(4)]
+        for each in sockets:
+            each.bind((HOST, 0))
+        https, grpc, model_server, model_server_rest = (each.getsockname()[1] for each in sockets)
+    return Ports(https, grpc, model_server, model_server_rest if rest else 0)
+
+
+class Pair:
+    """The two processes of a running pair."""
+
+    def __init__(self, home: Home, ports: Ports, models: Path) -> None:
+        """Name folder, ports and model repository; nothing is started yet."""
+        self._home, self._ports, self._models = home, ports, models
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start_model_server(self) -> None:
+        """Start the model server on every model of the repository."""
+        names = self.model_names()
+        entries = "\n".join(
+            f'  config {{ name: "{name}" base_path: "{(self._models / name).absolute()}"'
+            f' model_platform: "tensorflow" }}'
+            for name in names
+        )
+        self._home.model_config.write_text(f"model_config_list {{\n{entries}\n}}\n")
+        self._start(
+            MODEL_SERVER,
+            [
+                "services.serving",
+                f"--bind_address={HOST}",
+                f"--port={self._ports.model_server}",
+                f"--rest_api_port={self._ports.model_server_rest}",
+                f"--model_config_file={self._home.model_config}",
+            ],
+        )
+
+    def start_gateway(self) -> None:
+        """Start the gateway; it becomes ready once the model server is."""
+        settings = {
+            "BIND_ADDRESS": HOST,
+            "HTTPS_PORT": str(self._ports.https),
+            "GRPC_PORT": str(self._ports.grpc),
+            "TLS_CERTIFICATE": str(self._home.certificate),
+            "TLS_KEY": str(self._home.key),
+            "TOKEN_KEY": str(self._home.token_key),
+            "DATABASE_URL": self._home.database_url,
+            "MODEL_SERVER": f"{HOST}:{self._ports.model_server}",
+            "MODELS": json.dumps(self.model_names()),
+            "DOCS": "true",
+        }
+        self._start(
+            GATEWAY, ["services.gateway"], {f"GATEWAY_{name}": value for name, value in settings.items()}
+        )
+
+    def model_names(self) -> list[str]:
+        """The models of the repository."""
+        return sorted(folder.name for folder in self._models.iterdir() if folder.is_dir())
+
+    def demo(self) -> Demo:
+        """What a client needs to know."""
+        return Demo(
+            https=f"https://localhost:{self._ports.https}",
+            grpc=f"localhost:{self._ports.grpc}",
+            model_server=f"localhost:{self._ports.model_server}",
+            ca_file=str(self._home.ca_file),
+            username=DEMO_USER,
+            password=self._home.demo_password.read_text(),
+        )
+
+    def wait_until_ready(self) -> None:
+        """Wait until every model answers its known request; raises PairError where it comes to nothing."""
+        trust = ssl.create_default_context(cafile=str(self._home.ca_file))
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        with httpx.Client(verify=trust, base_url=f"https://localhost:{self._ports.https}") as client:
+            while time.monotonic() < deadline:
+                self.check_alive()
+                try:
+                    if client.get("/readyz").status_code == httpx.codes.OK:
+                        return
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.1)
+        raise PairError(f"Not ready after {_START_TIMEOUT_S:.0f} s; see {self._log_file(GATEWAY)}")
+
+    def check_alive(self) -> None:
+        """Raise PairError, with the last it said, where a process has ended."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                last = self._log_file(name).read_text(errors="replace").splitlines()[-12:]
+                raise PairError("\n  ".join([f"The {name} ended with status {process.returncode}:", *last]))
+
+    def stop(self) -> None:
+        """Stop the gateway, then the model server, each after the calls in flight."""
+        for name in (GATEWAY, MODEL_SERVER):
+            process = self.processes.pop(name, None)
+            if process is None:
+                continue
+            process.terminate()
+            try:
+                process.wait(_STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _start(self, name: str, module: list[str], settings: dict[str, str] | None = None) -> None:
+        with self._log_file(name).open("wb") as log:
+            self.processes[name] = subprocess.Popen(  # noqa: S603 - our own modules
+                [sys.executable, "-m", *module],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(settings or {})},
+                # Ctrl-C reaches us alone; we stop them in order.
+                start_new_session=True,
+            )
+
+    def _log_file(self, name: str) -> Path:
+        return self._home.folder / f"{name.replace(' ', '-')}.log"
+
+
+@contextmanager
+def running_pair(
+    folder: Path, ports: Ports, models: Path, *, progress: Callable[[str], None] = lambda _: None
+) -> Generator[Pair, None, None]:
+    """A pair that is ready; set up below `folder` on first use, stopped in the end.
+
+    While it runs, `folder`/demo.json holds its `Demo`. Raises PairError where it cannot start.
+    """
+    _refuse_taken(ports)
+    home = Home(folder)
+    progress("Making certificates, keys and a demo user" if not folder.exists() else "Checking certificates")
+    home.set_up()
+    home.demo.unlink(missing_ok=True)
+    pair = Pair(home, ports, models)
+    try:
+        progress("Starting the model server and the gateway")
+        pair.start_model_server()
+        pair.start_gateway()
+        progress("Loading and warming the models")
+        pair.wait_until_ready()
+        write_secret(home.demo, json.dumps(asdict(pair.demo()), indent=2).encode())
+        yield pair
+    finally:
+        home.demo.unlink(missing_ok=True)
+        pair.stop()
+
+
+def _refuse_taken(ports: Ports) -> None:
+    for variable, port in (
+        ("HTTPS_PORT", ports.https),
+        ("GRPC_PORT", ports.grpc),
+        ("MODEL_SERVER_PORT", ports.model_server),
+    ):
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError as error:
+                raise PairError(
+                    f"Port {port} cannot be had ({error.strerror}): set {variable} to another"
+                ) from None

@@ -1,0 +1,13 @@
+"""The `wattgate` command."""
+
+import typer
+
+from wattgate.cli import serve, users
+
+app = typer.Typer(
+    help="Forecasts of the next two hours of load, served over HTTPS and gRPC.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+app.add_typer(users.app, name="users")

@@ -1,0 +1,76 @@
+"""`wattgate serve`: both services on this machine."""
+
+import signal
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from services.local.pair import Demo, Pair, PairError, Ports, running_pair
+
+_console = Console(highlight=False)
+
+_SAMPLE = "samples/supermarket.csv"
+
+
+def serve(
+    https_port: Annotated[int, typer.Option(envvar="HTTPS_PORT", help="Port of the HTTPS edge.")] = 8443,
+    grpc_port: Annotated[int, typer.Option(envvar="GRPC_PORT", help="Port of the gRPC edge.")] = 8444,
+    model_server_port: Annotated[
+        int, typer.Option(envvar="MODEL_SERVER_PORT", help="Port of the model server.")
+    ] = 8500,
+    models: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Model repository: <model>/<version>/.")
+    ] = Path("models"),
+    folder: Annotated[
+        Path, typer.Option("--var", help="Certificates, keys, users and logs; made on first use.")
+    ] = Path("var"),
+) -> None:
+    """Start model server and gateway, print the URLs and a login; Ctrl-C stops both."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    ports = Ports(https_port, grpc_port, model_server_port)
+    try:
+        with (
+            _console.status("Starting") as status,
+            running_pair(folder, ports, models, progress=status.update) as pair,
+        ):
+            status.stop()
+            _say_what_to_do(pair.demo(), pair.model_names())
+            _watch(pair)
+    except PairError as error:
+        _console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        _console.print("Stopped.")
+
+
+def _watch(pair: Pair) -> None:
+    while True:
+        time.sleep(1)
+        pair.check_alive()
+
+
+def _say_what_to_do(demo: Demo, models: list[str]) -> None:
+    _console.print(
+        f"""
+Wattgate serves {", ".join(models)}.
+
+  HTTPS  {demo.https}       (API documentation at {demo.https}/docs)
+  gRPC   {demo.grpc}
+  Login  {demo.username} / {demo.password}
+  Trust  {demo.ca_file}
+
+Try it from a second terminal:
+
+  TOKEN=$(curl -s --cacert {demo.ca_file} {demo.https}/token \\
+    -d username={demo.username} -d password={demo.password} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+  curl --cacert {demo.ca_file} -H "Authorization: Bearer $TOKEN" \\
+    -F file=@{_SAMPLE} {demo.https}/predict/{models[-1]}
+
+Ctrl-C stops both services.
+""",
+        markup=False,
+        soft_wrap=True,
+    )
