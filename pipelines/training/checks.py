@@ -1,0 +1,122 @@
+"""What an exported version must hold before anybody serves it, checked as the stock server loads it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from tensorflow.core.protobuf import config_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+from pipelines.postprocessing import denormalise
+from pipelines.preprocessing.features import model_input
+from pipelines.preprocessing.series import regular_series
+from pipelines.spec import SIGNATURE, ForecastSpec
+from pipelines.training.export import COMPILED, PLAIN, WARMUP_FILE
+
+TOLERANCE = 1e-5
+"""Largest difference between two ways to compute the same forecast, normalised."""
+
+
+class ExportCheckError(Exception):
+    """An exported model is not what it should be; it must not be published."""
+
+
+class LoadedVersion:
+    """A SavedModel in a TF1 session, called the way TensorFlow Serving calls it."""
+
+    def __init__(self, session: Any, signatures: Any) -> None:
+        self._session = session
+        self.signatures = signatures
+        """Signature definitions by name."""
+
+    def spec(self) -> ForecastSpec:
+        """The spec the version carries."""
+        return ForecastSpec.model_validate_json(self._callable(SIGNATURE, [], SIGNATURE)()[0])
+
+    def forecast(
+        self, signature: str, spec: ForecastSpec, window: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Normalised forecasts, shape (batch, horizon), of windows, shape (batch, window, feature)."""
+        answer: NDArray[np.float32] = self._callable(signature, [spec.input], spec.output)(window)[0]
+        return answer
+
+    def _callable(self, signature: str, inputs: list[str], output: str) -> Any:
+        definition = self.signatures[signature]
+        options = config_pb2.CallableOptions(
+            feed=[definition.inputs[name].name for name in inputs], fetch=[definition.outputs[output].name]
+        )
+        return self._session._make_callable_from_options(options)
+
+
+@contextmanager
+def load_as_server(folder: Path) -> Iterator[LoadedVersion]:
+    """Load a version through a session: the stock server's way, and stricter than `tf.saved_model.load`."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        graph = tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], str(folder))
+        yield LoadedVersion(session, graph.signature_def)
+
+
+def check_version(folder: Path, expected: ForecastSpec) -> None:
+    """Raise ExportCheckError where the version in `folder` is not the model the spec describes.
+
+    The signatures are there; the spec reads back; compiled and plain answers agree at every batch size
+    warmed; the known request gets its known forecast; the warm-up calls are ones the version can answer.
+    """
+    warmup = warmup_requests(folder)
+    with load_as_server(folder) as version:
+        missing = {SIGNATURE, *expected.signatures} - set(version.signatures)
+        if missing:
+            raise ExportCheckError(f"signatures are missing: {', '.join(sorted(missing))}")
+        if version.spec() != expected:
+            raise ExportCheckError("the spec in the model is not the one it was exported with")
+        known = _known_window(expected)
+        wanted = np.array(expected.known_request.forecast_kw)
+        for batch in expected.batch_sizes:
+            windows = _varied(known, batch)
+            plain = version.forecast(PLAIN, expected, windows)
+            compiled = version.forecast(COMPILED, expected, windows)
+            _same(compiled, plain, f"compiled and plain forecasts at batch size {batch}")
+            kw = denormalise(plain[0], mean_kw=expected.load.mean, std_kw=expected.load.std)
+            _same(kw / expected.load.std, wanted / expected.load.std, "known request and its forecast")
+        _check_warmup(warmup, version)
+
+
+def warmup_requests(folder: Path) -> list[Any]:
+    """The PredictRequests that a server replays when it loads the version."""
+    records = tf.data.TFRecordDataset(str(folder / WARMUP_FILE)).as_numpy_iterator()
+    return [prediction_log_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
+
+
+def _known_window(spec: ForecastSpec) -> NDArray[np.float32]:
+    known = spec.known_request
+    history = regular_series(known.start, np.array(known.history_kw), resolution_s=spec.resolution_s)
+    return model_input(history, spec)
+
+
+def _varied(window: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+    """A batch that starts with the window itself, then the same a little shifted, each row its own."""
+    return window + np.linspace(0, 0.5, batch, dtype=np.float32)[:, np.newaxis, np.newaxis]
+
+
+def _same(left: NDArray[Any], right: NDArray[Any], what: str) -> None:
+    difference = float(np.abs(left - right).max())
+    if not difference <= TOLERANCE:
+        raise ExportCheckError(f"{what} differ by {difference:.1e} (normalised; {TOLERANCE:.0e} allowed)")
+
+
+def _check_warmup(requests: list[Any], version: LoadedVersion) -> None:
+    for request in requests:
+        definition = version.signatures.get(request.model_spec.signature_name)
+        if definition is None or set(request.inputs) != set(definition.inputs):
+            raise ExportCheckError(f"a warm-up request fits no signature: {request.model_spec}")
+        for name, tensor in request.inputs.items():
+            declared = definition.inputs[name]
+            shape = tf.TensorShape(tensor.tensor_shape)
+            if tensor.dtype != declared.dtype or not shape.is_compatible_with(declared.tensor_shape):
+                raise ExportCheckError(
+                    f"a warm-up request's {name} has shape {shape} or type unlike the model's"
+                )

@@ -1,0 +1,62 @@
+"""Every number of training that somebody may want to turn."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.spec import FeatureName
+
+Architecture = Literal["cnn", "gru"]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How the time of the data is dealt out, in this order; test gets what is left."""
+
+    train: float = 0.70
+    validation: float = 0.10
+    """Picks the ridge penalty and the epoch to keep."""
+    calibration: float = 0.10
+    """Its errors give the intervals."""
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """Shapes, widths and pace of one training run."""
+
+    features: tuple[FeatureName, ...] = (
+        "load",
+        "day_sin",
+        "day_cos",
+        "week_sin",
+        "week_cos",
+        "year_sin",
+        "year_cos",
+    )
+    """Columns of the input; the load comes first."""
+    window: int = 672
+    horizon: int = 8
+    resolution_s: int = 900
+    shares: Shares = Shares()
+    recurrent_units: int = 64
+    head_units: int = 64
+    filters: int = 32
+    """Of the convolution of `cnn`."""
+    kernel: int = 8
+    """Steps each of its filters sees."""
+    pool: int = 4
+    """Steps it hands the LSTM as one."""
+    ridge_penalties: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+    """Tried on the validation windows; per training window, on normalised load."""
+    epochs: int = 24
+    windows_per_epoch: int = 6_400
+    """Drawn at random from the training windows, which overlap too much to be worth a full pass."""
+    batch: int = 64
+    learning_rate: float = 1e-3
+    """At the start; falls to zero over the epochs along a cosine."""
+    patience: int = 6
+    """Epochs without a better validation error before training stops."""
+    seed: int = 20
+    levels: tuple[float, ...] = (0.8, 0.95)
+    """Probabilities of the intervals, ascending."""
+    batch_sizes: tuple[int, ...] = (1, 8, 32)
+    """Batches the compiled signature is warmed for, ascending."""
