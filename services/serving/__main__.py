@@ -1,0 +1,57 @@
+"""`wattgate-model-server`: the command line of the embedded model server."""
+
+import logging
+import os
+import sys
+
+from services.serving import flags
+
+log = logging.getLogger("services.serving")
+
+FAILED_START = 255
+"""Exit status of a server that could not start, as TensorFlow Serving's."""
+
+
+def main() -> None:
+    """Serve until told to stop; exits 0, or 255 with the reason when it cannot start."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    for chatty in ("tensorflow", "uvicorn.error"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    asked = flags.parse(sys.argv[1:])
+    for unknown in asked.unknown:
+        log.warning("Unknown flag, ignored: %s", unknown)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it once, when imported
+    status = _served(asked)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    # A run that outlived the grace must not keep the process: its thread would be waited for.
+    os._exit(status)
+
+
+def _served(asked: flags.Flags) -> int:
+    import uvloop  # imported here, for flags to be answered without three seconds of TensorFlow
+
+    from services.serving.config import ConfigParseError
+    from services.serving.server import PortError, serve
+    from services.serving.status import StatusError
+
+    try:
+        uvloop.run(serve(asked))
+    except ConfigParseError as error:
+        log.error("Error parsing text-format tensorflow.serving.ModelServerConfig: %s", error)
+        return FAILED_START
+    except StatusError as error:
+        return _failed(f"{error.code.name}: {error.message}")
+    except (PortError, OSError) as error:
+        return _failed(str(error))
+    return 0
+
+
+def _failed(reason: str) -> int:
+    sys.stdout.write(f"Failed to start server. Error: {reason}\n")
+    log.error("Failed to start server. Error: %s", reason)
+    return FAILED_START
+
+
+if __name__ == "__main__":
+    main()

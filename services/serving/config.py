@@ -1,0 +1,61 @@
+"""Which models to serve: the model config file, or the flags of a single model."""
+
+from pathlib import Path, PurePosixPath
+
+from google.protobuf import text_format
+from tensorflow_serving.config.model_server_config_pb2 import TENSORFLOW, ModelConfig, ModelServerConfig
+
+from services.serving.flags import Flags
+from services.serving.status import invalid
+
+PLATFORM = "tensorflow"
+"""The one model platform there is."""
+
+
+class ConfigParseError(Exception):
+    """The model config file is not a text-format ModelServerConfig."""
+
+
+def models(flags: Flags) -> list[ModelConfig]:
+    """The models the flags ask for, checked.
+
+    Raises ConfigParseError for a file that does not parse, StatusError for a list that cannot be served,
+    OSError for a file that cannot be read.
+    """
+    if flags.model_config_file:
+        found = _read(Path(flags.model_config_file))
+    elif flags.model_base_path:
+        found = [ModelConfig(name=flags.model_name, base_path=flags.model_base_path, model_platform=PLATFORM)]
+    else:
+        raise invalid("Both model_base_path and model_config_file are empty!")
+    _check(found)
+    return found
+
+
+def _read(path: Path) -> list[ModelConfig]:
+    config = ModelServerConfig()
+    try:
+        text_format.Parse(path.read_bytes(), config)
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise ConfigParseError(f"{path}: {error}") from error
+    if config.WhichOneof("config") != "model_config_list":
+        raise invalid("ModelServerConfig must hold a model_config_list")
+    return list(config.model_config_list.config)
+
+
+def _check(found: list[ModelConfig]) -> None:
+    names = set()
+    for model in found:
+        if not model.name:
+            raise invalid("a model of the config list has no name")
+        if model.name in names:
+            raise invalid(f"Illegal to list model {model.name} multiple times in config list")
+        names.add(model.name)
+        if not PurePosixPath(model.base_path).is_absolute():
+            raise invalid(
+                f"Expected model {model.name} to have an absolute path or URI; "
+                f"got base_path()={model.base_path}"
+            )
+        # model_type is the deprecated way to say the platform.
+        if model.model_platform != PLATFORM and (model.model_platform or model.model_type != TENSORFLOW):
+            raise invalid(f"model {model.name} must have model_platform: {PLATFORM!r}")

@@ -1,0 +1,96 @@
+"""The use case: run one signature of one version, checked in TensorFlow Serving's order and words."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from grpc import StatusCode
+from numpy.typing import NDArray
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
+
+from services.core import tensors
+from services.serving.repository import Repository
+from services.serving.saved_model import SavedModel
+from services.serving.status import StatusError, invalid
+
+DEFAULT_SIGNATURE = "serving_default"
+"""The signature of a request that names none."""
+
+
+def predict(repository: Repository, request: PredictRequest, *, packed: bool) -> PredictResponse:
+    """Answer a Predict call; `packed` answers tensors in `tensor_content`.
+
+    Raises StatusError: NOT_FOUND (model, version), FAILED_PRECONDITION (signature), INVALID_ARGUMENT
+    (inputs, outputs asked for), or what TensorFlow says of the run.
+    """
+    spec = request.model_spec
+    version, model = repository.resolve(spec)
+    signature = spec.signature_name or DEFAULT_SIGNATURE
+    outputs = run(model, signature, request.inputs, request.output_filter)
+    response = PredictResponse()
+    response.model_spec.name = spec.name
+    response.model_spec.signature_name = signature
+    response.model_spec.version.value = version
+    for name, array in outputs.items():
+        try:
+            tensors.encode(array, response.outputs[name], packed=packed)
+        except tensors.InvalidTensorError as error:
+            raise StatusError(StatusCode.UNIMPLEMENTED, f"output {name}: {error}") from error
+    return response
+
+
+def run(
+    model: SavedModel, signature: str, inputs: Mapping[str, TensorProto], output_filter: Sequence[str]
+) -> dict[str, NDArray[Any]]:
+    """Run a signature on tensor messages; an empty filter asks for every output.
+
+    Raises StatusError as `predict` does.
+    """
+    definition = model.signatures.get(signature)
+    if definition is None:
+        raise StatusError(StatusCode.FAILED_PRECONDITION, f'Serving signature key "{signature}" not found.')
+    _check_inputs(inputs.keys(), definition.inputs.keys())
+    arrays = {name: _array(name, tensor) for name, tensor in inputs.items()}
+    _check_filter(output_filter, definition.outputs.keys())
+    outputs = model.run(signature, arrays)
+    return {name: outputs[name] for name in output_filter} if output_filter else outputs
+
+
+def _check_inputs(sent: Iterable[str], wanted: Iterable[str]) -> None:
+    sent, wanted = set(sent), set(wanted)
+    if len(sent) != len(wanted):
+        raise invalid(
+            f"input size does not match signature: {len(sent)}!={len(wanted)} len({{{_listed(sent)}}}) != "
+            f"len({{{_listed(wanted)}}}). Sent extra: {{{_listed(sent - wanted)}}}. "
+            f"Missing but required: {{{_listed(wanted - sent)}}}."
+        )
+    if sent != wanted:
+        raise invalid(
+            f"input tensor alias not found in signature: {min(sent - wanted)}. "
+            f"Inputs expected to be in the set {{{_listed(wanted)}}}."
+        )
+
+
+def _array(name: str, tensor: TensorProto) -> NDArray[Any]:
+    try:
+        return tensors.decode(tensor)
+    except tensors.InvalidTensorError as error:
+        raise invalid(f"tensor parsing error: {name}: {error}") from error
+
+
+def _check_filter(output_filter: Sequence[str], known: Iterable[str]) -> None:
+    known = set(known)
+    seen = set()
+    for name in output_filter:
+        if name not in known:
+            raise invalid(
+                f"output tensor alias not found in signature: {name} "
+                f"Outputs expected to be in the set {{{_listed(known)}}}."
+            )
+        if name in seen:
+            raise invalid(f"duplicate output tensor alias: {name}")
+        seen.add(name)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ",".join(sorted(names))
