@@ -42,11 +42,7 @@ def regular_series(start: datetime, kw: NDArray[np.float64], *, resolution_s: in
     start_s = start.timestamp()
     if start_s % resolution_s:
         raise InvalidSeriesError(
-            [
-                Violation(
-                    "grid", f"start is not on a step of {resolution_s // 60} minutes: {start.isoformat()}"
-                )
-            ]
+            [Violation("grid", f"start is not on a step of {_span(resolution_s)}: {start.isoformat()}")]
         )
     if not kw.size:
         raise InvalidSeriesError([Violation("length", "the series has no values")])
@@ -79,13 +75,17 @@ def last_window(series: LoadSeries, *, window: int, resolution_s: int) -> LoadSe
     first = size - window
     times_s = series.times_s[first:]
     steps_s = np.diff(times_s)
+    usual_s = int(np.median(steps_s))
+    if usual_s != resolution_s:
+        raise InvalidSeriesError(
+            [Violation("step", f"the rows are {_span(usual_s)} apart, the model takes {_span(resolution_s)}")]
+        )
     violations = [
         _off_grid(series, first + int(i), resolution_s) for i in np.flatnonzero(times_s % resolution_s)
     ]
     violations += [
-        _wrong_step(series, first + int(i) + 1, int(steps_s[i]), resolution_s)
-        for i in np.flatnonzero(steps_s != resolution_s)
-        if steps_s[i] % resolution_s == 0 or not violations
+        _gap(series, first + int(i) + 1, int(steps_s[i]), resolution_s)
+        for i in np.flatnonzero((steps_s != resolution_s) & (steps_s % resolution_s == 0))
     ]
     if violations:
         raise InvalidSeriesError(sorted(violations, key=lambda violation: violation.row or 0))
@@ -95,22 +95,20 @@ def last_window(series: LoadSeries, *, window: int, resolution_s: int) -> LoadSe
 
 def _off_grid(series: LoadSeries, index: int, resolution_s: int) -> Violation:
     row, line = series.place(index)
+    time = time_text(series.times_s[index], series.zone)
+    return Violation("grid", f"{time} is not on a step of {_span(resolution_s)}", row, line)
+
+
+def _gap(series: LoadSeries, index: int, step_s: int, resolution_s: int) -> Violation:
+    row, line = series.place(index)
+    before, time = (time_text(series.times_s[i], series.zone) for i in (index - 1, index))
+    missing = step_s // resolution_s - 1
     return Violation(
-        "grid",
-        f"{time_text(series.times_s[index], series.zone)} is not on a step of {resolution_s // 60} minutes",
+        "gap",
+        f"{time} comes {_span(step_s)} after {before}: {missing} value{'s' * (missing > 1)} missing",
         row,
         line,
     )
-
-
-def _wrong_step(series: LoadSeries, index: int, step_s: int, resolution_s: int) -> Violation:
-    row, line = series.place(index)
-    before, time = (time_text(series.times_s[i], series.zone) for i in (index - 1, index))
-    since = f"{time} comes {_span(step_s)} after {before}"
-    if step_s < resolution_s or step_s % resolution_s:
-        return Violation("step", f"{since}; the model takes steps of {_span(resolution_s)}", row, line)
-    missing = step_s // resolution_s - 1
-    return Violation("gap", f"{since}: {missing} value{'s' * (missing > 1)} missing", row, line)
 
 
 def time_text(time_s: int | np.int64, zone: tzinfo) -> str:
@@ -122,6 +120,7 @@ def _span(seconds: int) -> str:
     minutes, rest = divmod(seconds, 60)
     if rest:
         return f"{seconds} s"
-    if minutes % 1440 == 0:
-        return f"{minutes // 1440} days"
+    days, part = divmod(minutes, 1440)
+    if not part:
+        return f"{days} day{'s' * (days > 1)}"
     return f"{minutes} minutes"

@@ -1,8 +1,10 @@
 """gRPC interceptors: what every call goes through before a servicer sees it. Unary calls only."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
@@ -11,8 +13,9 @@ from services.core.errors import ServiceError, as_status, reported
 
 log = logging.getLogger(__name__)
 
-Handler = grpc.RpcMethodHandler[Any, Any]
-Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
 _DETAILS = "grpc-status-details-bin"
 
 
@@ -29,16 +32,14 @@ class _UnaryInterceptor(grpc.aio.ServerInterceptor):
         if unary is None:
             raise TypeError(f"{details.method} is not unary: its interceptors have to be written first")
 
-        async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        async def answer(request: Any, context: Context) -> Any:
             return await self.around(unary, request, context, details.method)
 
         return grpc.unary_unary_rpc_method_handler(
             answer, handler.request_deserializer, handler.response_serializer
         )
 
-    async def around(
-        self, unary: Any, request: Any, context: grpc.aio.ServicerContext[Any, Any], method: str
-    ) -> Any:
+    async def around(self, unary: Any, request: Any, context: Context, method: str) -> Any:
         """Answer a call by `unary`, or not."""
         raise NotImplementedError
 
@@ -46,9 +47,7 @@ class _UnaryInterceptor(grpc.aio.ServerInterceptor):
 class ErrorsToStatus(_UnaryInterceptor):
     """Lets servicers simply raise: the status is chosen here, once. Must be the outermost."""
 
-    async def around(
-        self, unary: Any, request: Any, context: grpc.aio.ServicerContext[Any, Any], method: str
-    ) -> Any:
+    async def around(self, unary: Any, request: Any, context: Context, method: str) -> Any:
         """Turn whatever is raised into a status with details; a bug's own words stay in the log."""
         try:
             return await unary(request, context)
@@ -71,9 +70,7 @@ class Authenticated(_UnaryInterceptor):
         """`admit` raises a ServiceError for a caller who may not pass."""
         self._admit = admit
 
-    async def around(
-        self, unary: Any, request: Any, context: grpc.aio.ServicerContext[Any, Any], method: str
-    ) -> Any:
+    async def around(self, unary: Any, request: Any, context: Context, method: str) -> Any:
         """Refuse two values, as nobody can say which of them counts."""
         values = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
         await self._admit(str(values[0]) if len(values) == 1 else None)

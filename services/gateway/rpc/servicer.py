@@ -1,7 +1,7 @@
 """The gRPC edge's translation: messages to use case and back. It decides nothing."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc.aio
 import numpy as np
@@ -14,7 +14,7 @@ from services.gateway.wiring import Gateway
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceServicer
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class ForecastServicer(ForecastServiceServicer):

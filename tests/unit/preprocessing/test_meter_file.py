@@ -1,0 +1,222 @@
+"""A meter file is read the same in every dialect, and refused with the row at fault."""
+
+from datetime import UTC, datetime
+from itertools import product
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from pipelines.errors import MAX_LISTED, InvalidSeriesError
+from pipelines.preprocessing.meter_file import read_meter_file
+from tests.data import BERLIN, MONDAY, csv_of, plausible_kw, quarter_hours, week_file, with_row
+
+UTC_ZONE = ZoneInfo("UTC")
+
+
+def refused(content: bytes, zone: ZoneInfo = UTC_ZONE) -> InvalidSeriesError:
+    with pytest.raises(InvalidSeriesError) as caught:
+        read_meter_file(content, zone=zone)
+    return caught.value
+
+
+TIME_FORMATS = (
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%d %H:%M:%S+00:00",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+)
+HEADERS = ("Datum{}Wert (kW)", "Date{}Power Consumption [kW]", "Date-Time{}Wert (kW)", "date{}WERT (KW)")
+
+
+@pytest.mark.parametrize(
+    ("time_format", "header", "separator", "mark"),
+    [
+        (time_format, header, separator, mark)
+        for time_format, header, (separator, mark) in product(
+            TIME_FORMATS, HEADERS, ((",", "."), (";", "."), (";", ","))
+        )
+    ],
+)
+def test_every_dialect_gives_the_same_series(time_format, header, separator, mark):
+    kw = plausible_kw(8)
+    content = csv_of(
+        quarter_hours(8),
+        kw,
+        header=header.format(separator),
+        time_format=time_format,
+        separator=separator,
+        mark=mark,
+    )
+    series = read_meter_file(content, zone=UTC_ZONE)
+    assert series.kw.tolist() == kw
+    assert series.times_s.tolist() == [int(time.timestamp()) for time in quarter_hours(8)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_every_encoding_and_line_end_gives_the_same_series(encoding, newline):
+    content = (
+        f"Zähler,Datum,Wert (kW){newline}Süd,2024-06-03 00:00,1.5{newline}Süd,2024-06-03 00:15,-2{newline}"
+    )
+    series = read_meter_file(content.encode(encoding), zone=UTC_ZONE)
+    assert series.kw.tolist() == [1.5, -2.0]
+
+
+def test_quoted_cells_with_a_decimal_comma_are_read():
+    content = b'"Datum","Wert (kW)"\n"2024-06-03 00:00","1,5"\n"2024-06-03 00:15","2"\n'
+    assert read_meter_file(content, zone=UTC_ZONE).kw.tolist() == [1.5, 2.0]
+
+
+def test_blank_lines_are_passed_over_and_lines_still_counted():
+    content = b"\nDatum,Wert (kW)\n\n2024-06-03 00:00,1\n\n2024-06-03 00:15,x\n"
+    assert str(refused(content)).startswith("row 2 (line 6), column Wert (kW): 'x' is not a power")
+
+
+def test_local_times_become_utc():
+    content = b"Datum,Wert (kW)\n2024-06-03 00:00,1\n"
+    assert (
+        read_meter_file(content, zone=BERLIN).times_s[0] == datetime(2024, 6, 2, 22, tzinfo=UTC).timestamp()
+    )
+
+
+def test_an_offset_wins_over_the_zone():
+    content = b"Datum,Wert (kW)\n2024-06-03T00:00:00+05:30,1\n"
+    assert (
+        read_meter_file(content, zone=BERLIN).times_s[0]
+        == datetime(2024, 6, 2, 18, 30, tzinfo=UTC).timestamp()
+    )
+
+
+def test_the_doubled_hour_in_october_is_told_apart_by_order():
+    times = quarter_hours(24, start=datetime(2024, 10, 26, 22, tzinfo=UTC))
+    local = [time.astimezone(BERLIN).replace(tzinfo=None) for time in times]
+    assert len(set(local)) == 20
+    series = read_meter_file(csv_of(local, range(24)), zone=BERLIN)
+    assert series.times_s.tolist() == [int(time.timestamp()) for time in times]
+
+
+def test_the_hour_left_out_in_march_leaves_no_gap():
+    times = quarter_hours(24, start=datetime(2024, 3, 30, 23, tzinfo=UTC))
+    local = [time.astimezone(BERLIN).replace(tzinfo=None) for time in times]
+    series = read_meter_file(csv_of(local, range(24)), zone=BERLIN)
+    assert set(np.diff(series.times_s).tolist()) == {900}
+
+
+def test_a_time_that_no_clock_showed_is_named():
+    error = refused(b"Datum,Wert (kW)\n2024-03-31 01:45,1\n2024-03-31 02:15,1\n", zone=BERLIN)
+    assert error.violations[0].rule == "clock_change"
+    assert "row 2 (line 3), column Datum: '2024-03-31 02:15' does not exist in Europe/Berlin" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "rule", "says"),
+    [
+        (b"", "empty", "the file is empty"),
+        (b" \n\n", "empty", "the file is empty"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "not_csv", "a PNG image"),
+        (b"PK\x03\x04rest", "not_csv", "a zip archive"),
+        (week_file(8).decode().encode("utf-16"), "not_csv", "UTF-16: save it as UTF-8"),
+        (b"Datum,Wert (kW)\n2024-06-03 00:00,\x001\n", "not_csv", "not text"),
+        (b"Datum,Wert (kW)\n\x81\x8d\x8f,1\n", "not_csv", "not text"),
+        (b'Datum,Wert (kW)\n"2024-06-03 00:00,1\n', "not_csv", "not CSV"),
+        (b"Zeit,Leistung\n2024-06-03 00:00,1\n", "header", "the header names 'Zeit', 'Leistung'"),
+        (b"Datum,Wert (kWh)\n2024-06-03 00:00,1\n", "header", "kWh are not powers"),
+        (b"Datum,Wert (kW),Wert (kW)\n2024-06-03 00:00,1,2\n", "header", "needed are one column"),
+        (b"2024-06-03 00:00,1\n2024-06-03 00:15,1\n", "header", "the first line is data"),
+        (b"Datum,Wert (kW)\n", "length", "no rows"),
+        (
+            b"Datum,Wert (kW)\n2024-06-03 00:00,1\n2024-06-03 00:15,1,5\n",
+            "columns",
+            "row 2 (line 3): 3 cells",
+        ),
+    ],
+)
+def test_what_is_not_a_meter_file_is_refused_with_the_reason(content, rule, says):
+    error = refused(content)
+    assert error.violations[0].rule == rule
+    assert says in str(error)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "",
+        "2024-13-03 00:00:00",
+        "2024-06-31 00:00:00",
+        "2024-06-03 24:00:00",
+        "2024-06-03 00:60:00",
+        "03.06.2024 00:00",
+        "2024-06-03 00:00",
+        "2024-06-03 00:00:000",
+        "2024-06-03x00:00:00",
+        "NaT",
+        "now",
+        "1899-06-03 00:00:00",
+        "٢024-06-03 00:00:00",
+        "2024-06-03 00:00:00Z",
+        "=cmd|' /C calc'!A0",
+    ],
+)
+def test_a_time_that_does_not_parse_is_named_with_its_row(time):
+    error = refused(with_row(week_file(), 417, f"{time},1"))
+    assert [violation.row for violation in error.violations] == [417]
+    assert "row 417 (line 418), column Datum" in str(error)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "abc",
+        "NaN",
+        "nan",
+        "inf",
+        "-Infinity",
+        "1e400",
+        "0x10",
+        "1_000",
+        "1e",
+        "--1",
+        "1.2.3",
+        "1,5",
+        "1e12",
+        "٣",
+        "1 000",
+        "9" * 70,
+    ],
+)
+def test_a_value_that_is_no_power_is_named_with_its_row(value):
+    error = refused(with_row(week_file(), 417, f'2024-06-07 08:00:00,"{value}"'))
+    assert [violation.row for violation in error.violations] == [417]
+    assert "row 417 (line 418), column Wert (kW)" in str(error)
+
+
+def test_a_decimal_comma_and_a_decimal_point_in_one_file_are_not_guessed_at():
+    error = refused(b"Datum;Wert (kW)\n2024-06-03 00:00;1.234\n2024-06-03 00:15;1,5\n")
+    assert [violation.row for violation in error.violations] == [2]
+
+
+def test_a_duplicate_is_named():
+    error = refused(with_row(week_file(8), 5, "2024-06-03 00:45:00,1"))
+    assert (error.violations[0].rule, error.violations[0].row) == ("duplicate", 5)
+
+
+def test_rows_out_of_order_are_named():
+    error = refused(with_row(week_file(8), 5, "2024-06-02 00:45:00,1"))
+    assert [(violation.rule, violation.row) for violation in error.violations] == [("order", 5)]
+
+
+def test_at_most_twenty_rows_are_listed_and_all_are_counted():
+    error = refused(csv_of(quarter_hours(50), ["x"] * 50))
+    assert len(error.violations) == MAX_LISTED
+    assert "(and 49 more)" in str(error)
+
+
+def test_an_error_repeats_little_of_a_cell_and_nothing_unprintable():
+    error = refused(csv_of([MONDAY], ["\x1b[31m" + "x" * 5000]).replace(b"\x1b", b"\xc2\x9b"))
+    assert len(str(error)) < 300
+    assert str(error).isprintable()
