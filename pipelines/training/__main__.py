@@ -13,11 +13,11 @@ from rich.table import Table
 
 from pipelines.errors import InvalidSeriesError
 from pipelines.preprocessing.meter_file import read_meter_file
+from pipelines.training.errors import ExportCheckError, TooLittleDataError
 from pipelines.training.evaluation import Score
 from pipelines.training.hyperparameters import Architecture, Hyperparameters
 from pipelines.training.sample import SAMPLE_FILE, write_sample
 from pipelines.training.supermarket import supermarket_load
-from pipelines.training.windows import TooLittleDataError
 
 if TYPE_CHECKING:
     from pipelines.training.fitting import Progress as Fitted
@@ -43,8 +43,9 @@ def main(
     """Train, evaluate and export both models as new versions."""
     try:
         _run(data, _zone(time_zone), out)
-    except (InvalidSeriesError, TooLittleDataError) as error:
-        raise typer.BadParameter(f"{data}: {error}", param_hint="--data") from error
+    except (InvalidSeriesError, TooLittleDataError, ExportCheckError) as error:
+        typer.echo(f"No model was written for {data or 'the generated load'}: {error}", err=True)
+        raise typer.Exit(1) from error
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -61,7 +62,6 @@ def _run(data: Path | None, zone: ZoneInfo, out: Path) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when tensorflow is imported, below
     import tensorflow as tf
 
-    from pipelines.training.checks import ExportCheckError
     from pipelines.training.training import baselines, prepare, train
 
     tf.get_logger().setLevel("ERROR")  # it calls the session loader deprecated; servers use it
@@ -72,11 +72,7 @@ def _run(data: Path | None, zone: ZoneInfo, out: Path) -> None:
     with _bars() as bars:
         for name in get_args(Architecture):
             bar = _Bar(bars, name, hyperparameters.epochs)
-            try:
-                outcomes[name] = train(name, dataset, hyperparameters, out, bar.tell)
-            except ExportCheckError as error:
-                console.print(f"[red]{name} was not written: {error}")
-                raise typer.Exit(1) from error
+            outcomes[name] = train(name, dataset, hyperparameters, out, bar.tell)
             bar.finish()
 
     console.print(_table(baselines(dataset, hyperparameters), outcomes))

@@ -15,14 +15,11 @@ from pipelines.postprocessing import denormalise
 from pipelines.preprocessing.features import model_input
 from pipelines.preprocessing.series import regular_series
 from pipelines.spec import SIGNATURE, ForecastSpec
+from pipelines.training.errors import ExportCheckError
 from pipelines.training.export import COMPILED, PLAIN, WARMUP_FILE
 
 TOLERANCE = 1e-5
 """Largest difference between two ways to compute the same forecast, normalised."""
-
-
-class ExportCheckError(Exception):
-    """An exported model is not what it should be; it must not be published."""
 
 
 class LoadedVersion:

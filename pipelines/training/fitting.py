@@ -52,10 +52,10 @@ def fit(
     best, best_mae, best_epoch = model.get_weights(), _mae(model, windows, split.validation), 0
     for epoch in range(1, hp.epochs + 1):
         drawn = rng.choice(split.train, per_epoch, replace=False)
-        losses: list[float] = []
-        for batch in np.array_split(drawn[: batches * hp.batch], batches):
-            losses.append(float(model.train_on_batch(windows.inputs(batch), windows.targets(batch))))
-            tell(Progress(epoch, len(losses), batches, float(np.mean(losses)), best_mae))
+        model.reset_metrics()  # what train_on_batch answers is the mean since then
+        for step, batch in enumerate(np.array_split(drawn[: batches * hp.batch], batches), start=1):
+            train_mae = float(model.train_on_batch(windows.inputs(batch), windows.targets(batch)))
+            tell(Progress(epoch, step, batches, train_mae, best_mae))
         mae = _mae(model, windows, split.validation)
         if mae < best_mae:
             best, best_mae, best_epoch = model.get_weights(), mae, epoch

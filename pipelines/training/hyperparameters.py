@@ -45,7 +45,7 @@ class Hyperparameters:
     """Steps each of its filters sees."""
     pool: int = 4
     """Steps it hands the LSTM as one."""
-    ridge_penalties: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+    ridge_penalties: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
     """Tried on the validation windows; per training window, on normalised load."""
     epochs: int = 24
     windows_per_epoch: int = 6_400

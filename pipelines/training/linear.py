@@ -48,7 +48,8 @@ def fit_linear_path(windows: Windows, split: Split, hyperparameters: Hyperparame
     unseen, outcome = windows.history(split.validation), windows.targets(split.validation)
 
     def solved(penalty: float) -> LinearPath:
-        weights: NDArray[np.float64] = np.linalg.solve(gram + split.train.size * penalty * penalised, moment)
+        system = gram + split.train.size * penalty * penalised
+        weights: NDArray[np.float64] = np.linalg.solve(system, moment).astype(np.float64)
         return LinearPath(weights[:-1], weights[-1], penalty)
 
     def validation_mae(path: LinearPath) -> float:

@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 from pipelines.preprocessing.features import normalise, raw_features
 from pipelines.preprocessing.series import LoadSeries
 from pipelines.spec import Feature
+from pipelines.training.errors import TooLittleDataError
 from pipelines.training.hyperparameters import Hyperparameters
 
 Starts = NDArray[np.int64]
 """Rows at which windows start, ascending, shape (windows,)."""
-
-
-class TooLittleDataError(ValueError):
-    """The data leave a part of the split without a window."""
 
 
 @dataclass(frozen=True)

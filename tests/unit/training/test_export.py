@@ -1,0 +1,150 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+from pipelines.postprocessing import denormalise
+from pipelines.preprocessing.features import model_input
+from pipelines.preprocessing.series import regular_series
+from pipelines.spec import SIGNATURE
+from pipelines.training.architectures import build
+from pipelines.training.checks import check_version, load_as_server, warmup_requests
+from pipelines.training.errors import ExportCheckError
+from pipelines.training.export import COMPILED, PLAIN, WARMUP_FILE, export_model, write_version
+from pipelines.training.fitting import fit, predict
+from pipelines.training.training import train
+from tests.unit.training.conftest import TINY
+
+
+@pytest.fixture
+def copy(tiny_run, tmp_path) -> Path:
+    """A version to spoil."""
+    return Path(shutil.copytree(tiny_run.outcome.folder, tmp_path / "1"))
+
+
+def test_a_version_answers_in_a_session_and_compiled_equals_plain(tiny_run):
+    windows = tiny_run.dataset.windows.inputs(tiny_run.dataset.split.test[:20])
+    with load_as_server(tiny_run.outcome.folder) as version:
+        assert set(version.signatures) >= {PLAIN, COMPILED, SIGNATURE}
+        for batch in (1, 2, 5, 20):
+            plain = version.forecast(PLAIN, tiny_run.spec, windows[:batch])
+            compiled = version.forecast(COMPILED, tiny_run.spec, windows[:batch])
+            assert plain.shape == (batch, 8)
+            assert np.abs(plain - compiled).max() <= 1e-5
+        assert np.ptp(plain, axis=0).min() > 0.01  # the windows do get forecasts of their own
+
+
+def test_the_known_request_gets_its_known_forecast(tiny_run):
+    spec = tiny_run.spec
+    known = spec.known_request
+    window = model_input(regular_series(known.start, np.array(known.history_kw), resolution_s=900), spec)
+    with load_as_server(tiny_run.outcome.folder) as version:
+        for signature in spec.signatures:
+            answer = version.forecast(signature, spec, window)[0]
+            kw = denormalise(answer, mean_kw=spec.load.mean, std_kw=spec.load.std)
+            assert kw == pytest.approx(known.forecast_kw, abs=1e-5 * spec.load.std)
+
+
+def test_the_spec_tells_what_the_model_was_trained_on(tiny_run):
+    spec, series = tiny_run.spec, tiny_run.dataset.series
+    assert [feature.name for feature in spec.features] == list(TINY.features)
+    assert (spec.window, spec.horizon, spec.resolution_s) == (672, 8, 900)
+    assert spec.time_zone == "Europe/Berlin"
+    assert [band.level for band in spec.intervals] == [0.8, 0.95]
+    assert spec.batch_sizes == TINY.batch_sizes
+    assert spec.training.data_from.timestamp() == series.times_s[0]
+    assert spec.training.data_until.timestamp() == series.times_s[-1] + 900
+    assert spec.training.mae_kw == tiny_run.outcome.score.mae_kw
+    assert set(spec.training.naive_mae_kw) == {"last_value", "yesterday", "last_week"}
+
+
+def test_a_model_whose_spec_is_not_the_expected_one_is_refused(tiny_run, copy):
+    other = tiny_run.spec.model_copy(update={"time_zone": "Europe/Amsterdam"})
+    with pytest.raises(ExportCheckError, match="the spec"):
+        check_version(copy, other)
+
+
+def test_a_model_with_the_spec_of_another_is_refused(tiny_run, tmp_path):
+    untrained = build("cnn", tiny_run.dataset.linear, TINY)
+    untrained.get_layer("correction").bias.assign([0.01] * 8)
+    export_model(untrained, tiny_run.spec, tmp_path / "1")
+    with pytest.raises(ExportCheckError, match="known request"):
+        check_version(tmp_path / "1", tiny_run.spec)
+
+
+def test_a_model_without_the_compiled_signature_is_refused(tiny_run, copy):
+    file = copy / "saved_model.pb"
+    model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    del model.meta_graphs[0].signature_def[COMPILED]
+    file.write_bytes(model.SerializeToString())
+    with pytest.raises(ExportCheckError, match="compiled"):
+        check_version(copy, tiny_run.spec)
+
+
+def test_a_model_whose_warm_up_calls_do_not_fit_is_refused(tiny_run, copy):
+    request = warmup_requests(copy)[0]
+    request.inputs["window"].tensor_shape.dim[1].size = 671
+    log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+    with tf.io.TFRecordWriter(str(copy / WARMUP_FILE)) as records:
+        records.write(log.SerializeToString())
+    with pytest.raises(ExportCheckError, match="warm-up"):
+        check_version(copy, tiny_run.spec)
+
+
+def test_an_untouched_copy_passes_the_same_checks(tiny_run, copy):
+    check_version(copy, tiny_run.spec)
+
+
+def test_versions_count_up_from_the_highest(tmp_path):
+    assert write_version(tmp_path, "gru", lambda folder: None) == tmp_path / "gru" / "1"
+    (tmp_path / "gru" / "9").mkdir()
+    assert write_version(tmp_path, "gru", lambda folder: None).name == "10"
+
+
+def test_a_version_that_fails_its_checks_leaves_nothing_behind(tmp_path):
+    def refuse(folder: Path) -> None:
+        (folder / "saved_model.pb").write_text("half")
+        raise ExportCheckError("no")
+
+    with pytest.raises(ExportCheckError):
+        write_version(tmp_path, "gru", refuse)
+    assert list((tmp_path / "gru").iterdir()) == []
+
+
+def test_while_it_is_written_no_version_can_be_seen(tmp_path):
+    seen: list[str] = []
+
+    def look(folder: Path) -> None:
+        seen.extend(entry.name for entry in folder.parent.iterdir() if entry.name.isdecimal())
+        assert folder.parent == tmp_path / "gru"
+
+    folder = write_version(tmp_path, "gru", look)
+    assert seen == []
+    assert folder.stat().st_mode & 0o777 == 0o755  # a server that runs as another user can read it
+
+
+def test_training_twice_gives_the_same_weights(tiny_run, tmp_path):
+    again = train("cnn", tiny_run.dataset, TINY, tmp_path, lambda progress: None)
+    assert again.score == tiny_run.outcome.score
+    windows = tiny_run.dataset.windows.inputs(tiny_run.dataset.split.test[:2])
+    with load_as_server(tiny_run.outcome.folder) as first:
+        answers = first.forecast(PLAIN, tiny_run.spec, windows)
+    with load_as_server(again.folder) as second:
+        assert np.array_equal(second.forecast(PLAIN, tiny_run.spec, windows), answers)
+
+
+@pytest.mark.parametrize("architecture", ["cnn", "gru"])
+def test_an_untrained_model_is_the_linear_path_and_training_changes_only_the_rest(architecture, tiny_dataset):
+    dataset = tiny_dataset
+    model = build(architecture, dataset.linear, TINY)
+    few = dataset.split.validation[:50]
+    linear = dataset.linear.forecast(dataset.windows.history(few))
+    assert predict(model, dataset.windows, few) == pytest.approx(linear, abs=1e-4)
+    told = []
+    fit(model, dataset.windows, dataset.split, TINY, told.append)
+    assert np.array_equal(model.get_layer("linear").get_weights()[0], dataset.linear.kernel.astype("f4"))
+    assert [progress.epoch for progress in told if progress.step == progress.steps] == [1, 2]
