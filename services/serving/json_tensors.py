@@ -16,14 +16,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 
 from services.serving.status import StatusError, invalid
 
-_JSON_TYPES = {
-    dict: "Object",
-    str: "String",
-    bool: "Bool",
-    int: "Number",
-    float: "Number",
-    type(None): "Null",
-}
+_JSON_TYPES = {dict: "Object", str: "String", int: "Number", float: "Number", type(None): "Null"}
 _TYPE_NAMES = {"float32": "float", "float64": "double", "float16": "half", "object": "string"}
 _NUMPY_READS = {"f": "iuf", "i": "iu", "u": "iu", "b": "b"}
 """Kinds numpy may see in the JSON, by the kind of dtype wanted."""
@@ -168,7 +161,7 @@ def _all_fit(array: NDArray[Any], dtype: np.dtype[Any]) -> bool:
         return True
     if array.dtype.kind == "f":
         finite = array[np.isfinite(array)]
-        return not finite.size or bool(np.abs(finite).max() <= np.finfo(dtype).max)
+        return not finite.size or bool(np.abs(finite).max() <= float(np.finfo(dtype).max))
     least, most = _integer_limits(dtype)
     return least <= int(array.min()) and int(array.max()) <= most
 
@@ -249,7 +242,7 @@ def _leaf(value: Any, dtype: np.dtype[Any]) -> Any:
             if dtype.kind == "f":
                 raise _lossy_error(value, dtype)
             raise _type_error(value, dtype)
-    elif isinstance(value, float) and math.isfinite(value) and abs(value) > np.finfo(dtype).max:
+    elif isinstance(value, float) and math.isfinite(value) and abs(value) > float(np.finfo(dtype).max):
         raise _lossy_error(value, dtype)
     return value
 
@@ -268,10 +261,8 @@ def _bytes(value: Any) -> bytes:
 
 
 def _type_error(value: Any, dtype: np.dtype[Any]) -> StatusError:
-    return invalid(
-        f"JSON Value: {_quoted(value)} Type: {_JSON_TYPES[type(value)]} "
-        f"is not of expected type: {_name(dtype)}"
-    )
+    type_ = str(value) if isinstance(value, bool) else _JSON_TYPES[type(value)]
+    return invalid(f"JSON Value: {_quoted(value)} Type: {type_} is not of expected type: {_name(dtype)}")
 
 
 def _lossy_error(value: float, dtype: np.dtype[Any]) -> StatusError:

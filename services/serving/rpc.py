@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from tensorflow_serving.apis.get_model_metadata_pb2 import (
     GetModelMetadataRequest,
     GetModelMetadataResponse,
@@ -115,18 +115,19 @@ def _expiry(context: Context) -> float:
 def _unary(
     answer: Callable[[Any, Context], Awaitable[Message]], request: type[Message]
 ) -> "grpc.RpcMethodHandler[Any, Any]":
-    async def answered(message: Message, context: Context) -> Message:
+    async def answered(raw: bytes, context: Context) -> Message:
         try:
-            return await answer(message, context)
+            return await answer(request.FromString(raw), context)
+        except DecodeError:
+            await context.abort(grpc.StatusCode.INTERNAL, f"Error parsing {request.DESCRIPTOR.full_name}")
         except StatusError as error:
             await context.abort(error.code, error.message)
         except Exception:  # a bug of ours: nothing of it leaves
-            log.exception("bug while answering %s", type(message).__name__)
+            log.exception("bug while answering %s", request.DESCRIPTOR.full_name)
             await context.abort(grpc.StatusCode.INTERNAL, "internal error")
 
-    return grpc.unary_unary_rpc_method_handler(
-        answered, request_deserializer=request.FromString, response_serializer=_serialized
-    )
+    # No request_deserializer: gRPC would tell the caller which Python exception a bad message raised.
+    return grpc.unary_unary_rpc_method_handler(answered, response_serializer=_serialized)
 
 
 def _serialized(response: Message) -> bytes:
