@@ -20,7 +20,7 @@ run: $(RUN_READY) ## Start model server and gateway, print the URLs and a login 
 	@exec $(BIN)/wattgate serve
 
 demo: $(DEV_READY) ## Forecast the sample file with both models over HTTPS and gRPC, plot it, stop
-	@$(BIN)/python -m tests.e2e.demo
+	@$(BIN)/python -m services.local.demo
 
 test: $(DEV_READY) ## Run all tests that need no container engine
 	$(BIN)/python -m pytest

@@ -1,66 +1,41 @@
 """Start and stop the gateway: both edges in one process on one event loop."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Generator
 
-import uvicorn
 import uvloop
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from services.gateway.rest.app import create_app
-from services.gateway.rpc.server import create_server
+from services.gateway.rest.server import create_server as create_https_server
+from services.gateway.rpc.server import create_server as create_rpc_server
 from services.gateway.settings import Settings
-from services.gateway.wiring import Gateway, open_gateway
+from services.gateway.wiring import open_gateway
 
 log = logging.getLogger("wattgate.gateway")
 
 
-class _HttpsServer(uvicorn.Server):
-    """Leaves signals to us: both edges stop together."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish the calls in flight on both edges."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with open_gateway(settings) as gateway:
-        https = _https_server(gateway)
-        rpc = create_server(gateway)
+        https, rpc = create_https_server(gateway), create_rpc_server(gateway)
         await rpc.start()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, setattr, https, "should_exit", True)
+        serving = asyncio.create_task(https.serve())
         log.info(
-            "HTTPS on %s:%d, gRPC on port %d", settings.bind_address, settings.https_port, settings.grpc_port
+            "HTTPS on port %d, gRPC on port %d, address %s",
+            settings.https_port,
+            settings.grpc_port,
+            settings.bind_address,
         )
-        await https.serve()
-        await rpc.stop(settings.drain_s)
-
-
-def _https_server(gateway: Gateway) -> uvicorn.Server:
-    settings = gateway.settings
-    return _HttpsServer(
-        uvicorn.Config(
-            create_app(gateway),
-            host=settings.bind_address,
-            port=settings.https_port,
-            ssl_certfile=settings.tls_certificate,
-            ssl_keyfile=settings.tls_key,
-            http="httptools",
-            lifespan="off",
-            server_header=False,
-            access_log=False,
-            log_config=None,
-            timeout_graceful_shutdown=int(settings.drain_s),
-        )
-    )
+        await stop.wait()
+        log.info("Finishing the calls in flight")
+        https.should_exit = True
+        await asyncio.gather(serving, rpc.stop(settings.drain_s))
 
 
 def main() -> None:
@@ -73,8 +48,8 @@ def main() -> None:
     uvloop.run(serve(settings))
 
 
-def _explained(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
+def _explained(error: SettingsError | ValidationError) -> str:
+    if isinstance(error, SettingsError):
         return f"The gateway cannot start: {error}"
     lines = [f"  GATEWAY_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
     return "\n".join(["The gateway cannot start; mend these settings:", *lines])

@@ -119,11 +119,13 @@ class Models:
         try:
             model = await self._newest(name, state.model)
             self._states[name] = ModelState(name, model, None)
-        except Exception as error:
-            problem = str(error) if isinstance(error, ServiceError) else "The model cannot be read"
-            self._states[name] = replace(self._states[name], problem=problem)
-            if problem != state.problem:
-                log.warning("model %s: %s", name, problem, exc_info=not isinstance(error, ServiceError))
+        except ServiceError as error:
+            self._states[name] = replace(self._states[name], problem=str(error))
+            if str(error) != state.problem:
+                log.warning("model %s: %s: %s", name, error, " ".join(str(error.__cause__).split()))
+        except Exception:  # the watch outlives any surprise
+            self._states[name] = replace(self._states[name], problem="The model cannot be read")
+            log.exception("model %s cannot be read", name)
         else:
             if state.problem or state.model != model:
                 log.info("model %s: version %d answers by %s", name, model.version, model.signature)

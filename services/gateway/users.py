@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Boolean, Column, DateTime, MetaData, String, Table, event, insert, select, update
@@ -58,7 +59,8 @@ class UserStore:
                 f"database_url must start with sqlite:/// or postgresql://, not {url.drivername}"
             )
         url = url.set(drivername=_DRIVERS[url.drivername])
-        if url.drivername.startswith("sqlite"):
+        self._file = Path(url.database) if url.drivername.startswith("sqlite") and url.database else None
+        if self._file:
             self._engine = create_async_engine(url, connect_args={"timeout": _LOCK_TIMEOUT_S})
             event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
         else:
@@ -70,7 +72,9 @@ class UserStore:
         return self._engine
 
     async def create(self) -> None:
-        """Make the table where there is none yet."""
+        """Make the table where there is none yet; a file for it, only for its owner to read."""
+        if self._file:
+            self._file.touch(mode=0o600)
         async with self._transaction() as connection:
             await connection.run_sync(_metadata.create_all)
 

@@ -86,9 +86,9 @@ def _ours(error: grpc.aio.AioRpcError, timeout_s: float) -> ServiceError:
     code = error.code()
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineError(f"The model server did not answer within {timeout_s:.1f} s")
-    log.warning("model server: %s: %s", code.name, error.details())
     if code is grpc.StatusCode.NOT_FOUND:
         return VersionGoneError("The model server does not have this version of the model")
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
         return ModelUnavailableError("The model server does not answer; try again in a moment")
+    log.warning("model server: %s: %s", code.name, error.details())
     return ModelFailedError("The model server refused the request")

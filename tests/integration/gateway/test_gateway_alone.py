@@ -1,0 +1,158 @@
+"""The gateway's process: what it needs, what it costs, how it starts and ends."""
+
+import contextlib
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import grpc
+import httpx
+import psutil
+import pytest
+
+from services.local.home import Home
+from services.local.pair import GATEWAY, HOST, Pair, PairError, Ports, free_ports, running_pair
+from tests.data import MODELS, SAMPLE, week_file
+from wattgate.forecast.v1 import forecast_service_pb2 as pb
+
+MEBIBYTE = 1024 * 1024
+
+
+def gateway_process(client) -> psutil.Process:
+    return psutil.Process(client.pair.processes[GATEWAY].pid)
+
+
+def test_the_gateway_never_imports_tensorflow():
+    script = (
+        "import sys, services.gateway.__main__\n"
+        "print([name for name in sys.modules if name.split('.')[0] in ('tensorflow', 'keras', 'pandas')])"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_two_hundred_good_and_bad_requests_leave_memory_and_handles_as_they_were(breakable):
+    headers = {"Authorization": f"Bearer {breakable.login()}"}
+    metadata = (("authorization", headers["Authorization"]),)
+    good = SAMPLE.read_bytes()
+    bodies = (
+        good,
+        week_file(671),
+        b"\x89PNG",
+        good,
+        b"Datum,Wert (kW)\n" + b"2024-06-03 00:00:00,x\n" * 5000,
+    )
+
+    def mix(count):
+        for i in range(count):
+            content = bodies[i % len(bodies)]
+            breakable.https.post("/predict/gru", files={"file": content}, headers=headers)
+            breakable.https.post("/predict/none", files={"file": content}, headers=headers)
+            breakable.https.post(
+                "/predict/cnn", files={"file": content}, headers={"Authorization": "Bearer x"}
+            )
+            request = pb.ForecastRequest(model="cnn", file=pb.MeterFile(csv=content))
+            with contextlib.suppress(grpc.RpcError):
+                breakable.rpc.Forecast(request, metadata=metadata, timeout=10)
+
+    process = gateway_process(breakable)
+    mix(25)  # pools and caches fill
+    handles, memory = process.num_fds(), process.memory_info().rss
+    mix(50)
+    assert process.num_fds() <= handles + 2
+    assert process.memory_info().rss < memory + 4 * MEBIBYTE
+    assert process.memory_info().rss < 150 * MEBIBYTE
+    assert list(breakable.folder.glob("tmp*")) == []
+
+
+def test_sigterm_finishes_what_is_in_flight_and_exits_cleanly(breakable):
+    token = breakable.login()
+    model_server = breakable.pair.processes["model server"]
+    request = pb.ForecastRequest(model="gru", file=pb.MeterFile(csv=SAMPLE.read_bytes()))
+    model_server.send_signal(signal.SIGSTOP)
+    calls = [
+        breakable.rpc.Forecast.future(request, metadata=(("authorization", f"Bearer {token}"),), timeout=20)
+        for _ in range(20)
+    ]
+    time.sleep(0.5)  # for the calls to be in flight
+    gateway = breakable.pair.processes[GATEWAY]
+    gateway.terminate()
+    time.sleep(0.2)
+    model_server.send_signal(signal.SIGCONT)
+    assert [len(call.result().steps) for call in calls] == [8] * 20
+    assert gateway.wait(10) == 0
+    del breakable.pair.processes[GATEWAY]
+
+
+def test_settings_that_are_missing_or_wrong_are_all_named():
+    answer = subprocess.run(
+        [sys.executable, "-m", "services.gateway"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], "GATEWAY_HTTPS_PORT": "none"},
+    )
+    assert answer.returncode == 1
+    for name in ("TLS_CERTIFICATE", "TLS_KEY", "TOKEN_KEY", "DATABASE_URL", "HTTPS_PORT"):
+        assert f"GATEWAY_{name}: " in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PORT", "GRPC_PORT", "MODEL_SERVER_PORT"])
+def test_a_taken_port_is_named_with_the_way_out(tmp_path, variable):
+    ports = free_ports()
+    port = {"HTTPS_PORT": ports.https, "GRPC_PORT": ports.grpc, "MODEL_SERVER_PORT": ports.model_server}[
+        variable
+    ]
+    with closing(socket.socket()) as taken:
+        taken.bind((HOST, port))
+        taken.listen()
+        with (
+            pytest.raises(PairError, match=f"Port {port} cannot be had .*: set {variable} to another"),
+            running_pair(tmp_path, ports, MODELS),
+        ):
+            pass
+
+
+def test_without_a_model_server_the_gateway_is_alive_and_not_ready(tmp_path):
+    home = Home(tmp_path)
+    home.set_up()
+    ports = free_ports()
+    pair = Pair(home, Ports(ports.https, ports.grpc, ports.model_server), MODELS)
+    pair.start_gateway()
+    try:
+        trust = ssl.create_default_context(cafile=home.ca_file)
+        with httpx.Client(verify=trust, base_url=pair.demo().https) as https:
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                try:
+                    assert https.get("/livez").status_code == 200
+                    break
+                except httpx.TransportError:
+                    time.sleep(0.1)
+            ready = https.get("/readyz")
+            assert ready.status_code == 503
+            form = {"username": "demo", "password": pair.demo().password}
+            token = https.post("/token", data=form).json()["access_token"]
+            answer = https.post(
+                "/predict/gru",
+                files={"file": SAMPLE.read_bytes()},
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"]
+    finally:
+        pair.stop()
+
+
+def test_secrets_are_readable_by_their_owner_alone(running):
+    for name in ("gateway.key", "token.key", "demo.password", "demo.json", "users.db"):
+        assert (running.folder / name).stat().st_mode & 0o077 == 0, name
+    log = (running.folder / "gateway.log").read_text()
+    assert running.demo["password"] not in log
+    assert "Bearer" not in log
