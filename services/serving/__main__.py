@@ -4,7 +4,10 @@ import logging
 import os
 import sys
 
-from services.serving import flags
+import uvloop
+
+from services.serving import config, flags
+from services.serving.status import StatusError
 
 log = logging.getLogger("services.serving")
 
@@ -29,28 +32,21 @@ def main() -> None:
 
 
 def _served(asked: flags.Flags) -> int:
-    import uvloop  # imported here, for flags to be answered without three seconds of TensorFlow
-
-    from services.serving.config import ConfigParseError
-    from services.serving.server import PortError, serve
-    from services.serving.status import StatusError
-
     try:
-        uvloop.run(serve(asked))
-    except ConfigParseError as error:
+        models = config.models(asked)
+        # Imported here, for wrong flags and configs to be told without seconds of importing TensorFlow.
+        from services.serving.server import serve
+
+        uvloop.run(serve(asked, models))
+    except config.ConfigParseError as error:
         log.error("Error parsing text-format tensorflow.serving.ModelServerConfig: %s", error)
         return FAILED_START
     except StatusError as error:
-        return _failed(f"{error.code.name}: {error.message}")
-    except (PortError, OSError) as error:
-        return _failed(str(error))
+        reason = f"{error.code.name}: {error.message}"
+        sys.stdout.write(f"Failed to start server. Error: {reason}\n")
+        log.error("Failed to start server. Error: %s", reason)
+        return FAILED_START
     return 0
-
-
-def _failed(reason: str) -> int:
-    sys.stdout.write(f"Failed to start server. Error: {reason}\n")
-    log.error("Failed to start server. Error: %s", reason)
-    return FAILED_START
 
 
 if __name__ == "__main__":

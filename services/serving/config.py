@@ -6,7 +6,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import TENSORFLOW, ModelConfig, ModelServerConfig
 
 from services.serving.flags import Flags
-from services.serving.status import invalid
+from services.serving.status import invalid, not_found
 
 PLATFORM = "tensorflow"
 """The one model platform there is."""
@@ -19,8 +19,8 @@ class ConfigParseError(Exception):
 def models(flags: Flags) -> list[ModelConfig]:
     """The models the flags ask for, checked.
 
-    Raises ConfigParseError for a file that does not parse, StatusError for a list that cannot be served,
-    OSError for a file that cannot be read.
+    Raises ConfigParseError for a file that does not parse, StatusError for one that cannot be read and a
+    list that cannot be served.
     """
     if flags.model_config_file:
         found = _read(Path(flags.model_config_file))
@@ -36,6 +36,8 @@ def _read(path: Path) -> list[ModelConfig]:
     config = ModelServerConfig()
     try:
         text_format.Parse(path.read_bytes(), config)
+    except OSError as error:
+        raise not_found(f"{path}: {error.strerror}") from error
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise ConfigParseError(f"{path}: {error}") from error
     if config.WhichOneof("config") != "model_config_list":

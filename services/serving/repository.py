@@ -12,7 +12,7 @@ from tensorflow_serving.config.file_system_storage_path_source_pb2 import FileSy
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
 from services.serving.saved_model import SavedModel
-from services.serving.status import StatusError, invalid, not_found
+from services.serving.status import invalid, not_found
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +87,7 @@ def load(configs: Sequence[ModelConfig], prepare: Callable[[SavedModel, Path], N
 
     def load_version(job: tuple[str, int, Path]) -> SavedModel:
         name, version, folder = job
+        log.info("Loading servable version {name: %s version: %d} from %s", name, version, folder)
         model = SavedModel(folder)
         prepare(model, folder)
         log.info("Successfully loaded servable version {name: %s version: %d}", name, version)
@@ -146,6 +147,4 @@ def _versions(base_path: Path) -> dict[int, Path]:
             if re.fullmatch("[0-9]+", folder.name) and folder.is_dir()
         }
     except OSError as error:
-        raise StatusError(
-            not_found("").code, f"Could not find base path {base_path}: {error.strerror}"
-        ) from error
+        raise not_found(f"Could not find base path {base_path}: {error.strerror}") from error

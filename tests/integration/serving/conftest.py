@@ -65,9 +65,10 @@ def run_to_end(*flags):
 
 
 @contextlib.contextmanager
-def serve(folder, *flags):
+def serve(folder, *flags, one_port=False):
     """A ready server; its log goes to `folder`. Killed at the end unless stopped before."""
-    port, rest_port = free_port(), free_port()
+    port = free_port()
+    rest_port = port if one_port else free_port()
     log = folder / f"server-{port}.log"
     with log.open("w") as err:
         process = launch(f"--port={port}", f"--rest_api_port={rest_port}", *flags, stderr=err)
@@ -133,15 +134,22 @@ class _Arithmetic(tf.Module):
 
 
 class _Slow(tf.Module):
-    @tf.function(input_signature=[tf.TensorSpec((), tf.int32, name="steps")])
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32, name="steps")])
     def loop(self, steps):
+        last = tf.reduce_max(steps)
         done, total = tf.while_loop(
-            lambda i, _: i < steps,
+            lambda i, _: i < last,
             lambda i, total: (i + 1, total + tf.sin(total)),
             (0, 1.0),
             parallel_iterations=1,
         )
-        return {"done": done, "total": total}
+        return {"done": done[None], "total": total[None]}
+
+
+def export_slow(folder):
+    slow = _Slow()
+    tf.saved_model.save(slow, str(folder), signatures={"serving_default": slow.loop})
+    return folder
 
 
 def export_arithmetic(folder, offset):
@@ -189,8 +197,7 @@ def models(tmp_path_factory):
         warmed, [warmup_record("count")] * 3 + [warmup_record("compiled", x=np.ones((2, 4), np.float32))]
     )
     (base / "arithmetic" / "not-a-version").mkdir()
-    slow = _Slow()
-    tf.saved_model.save(slow, str(base / "slow" / "1"), signatures={"serving_default": slow.loop})
+    export_slow(base / "slow" / "1")
     return base
 
 

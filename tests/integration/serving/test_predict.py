@@ -183,7 +183,7 @@ def test_bytes_that_are_no_message_do_no_harm(server):
 def test_two_models_answer_at_the_same_time(client):
     with ThreadPoolExecutor(8) as callers:
         slow = [
-            callers.submit(client.outputs, model="slow", steps=np.array(2000 + n, np.int32))
+            callers.submit(client.outputs, model="slow", steps=np.array([2000 + n], np.int32))
             for n in range(20)
         ]
         quick = [callers.submit(client.outputs, x=np.full((1, 1), n, np.float32)) for n in range(60)]
@@ -196,7 +196,8 @@ def test_a_request_that_expired_while_it_waited_is_not_run(server):
     before = client.outputs("count", version=1)["calls"].item()
     with ThreadPoolExecutor(40) as callers:
         busy = [
-            callers.submit(client.outputs, model="slow", steps=np.array(20_000, np.int32)) for _ in range(40)
+            callers.submit(client.outputs, model="slow", steps=np.array([20_000], np.int32))
+            for _ in range(40)
         ]
         code, _ = client.refusal("count", version=1, timeout=0.05)
         assert [call.result()["done"].item() for call in busy] == [20_000] * 40

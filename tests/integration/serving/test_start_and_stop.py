@@ -3,7 +3,9 @@
 import shutil
 import signal
 import socket
+import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
@@ -13,7 +15,9 @@ import requests
 from tests.integration.serving.conftest import (
     Client,
     export_arithmetic,
+    export_slow,
     free_port,
+    launch,
     run_to_end,
     serve,
     warmup_record,
@@ -21,24 +25,40 @@ from tests.integration.serving.conftest import (
 )
 
 FAILED = 255
-LONG = np.array(200_000, np.int32)
+LONG = 200_000
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_calls_in_flight_finish(config_file, tmp_path, number):
-    with serve(tmp_path, f"--model_config_file={config_file}") as server:
-        call = Client(server.channel, "slim")
-        request = call.request(model="slow", steps=LONG)
-        in_flight = call.prediction.Predict.future(request)
+    with serve(tmp_path, f"--model_config_file={config_file}") as server, ThreadPoolExecutor() as callers:
+        client = Client(server.channel, "slim")
+        by_grpc = client.prediction.Predict.future(
+            client.request(model="slow", steps=np.array([LONG], np.int32))
+        )
+        url = f"{server.rest_url}/v1/models/slow:predict"
+        by_rest = callers.submit(requests.post, url, json={"instances": [LONG]}, timeout=30)
         time.sleep(0.3)
-        assert not in_flight.done()
         server.process.send_signal(number)
-        time.sleep(0.2)
+        time.sleep(0.3)
         with pytest.raises(grpc.RpcError), grpc.insecure_channel(f"127.0.0.1:{server.port}") as late:
             Client(late, "slim").predict(x=np.ones((1, 1), np.float32))
-        assert not in_flight.done()
-        assert in_flight.result().outputs["done"].int_val[:] == [LONG]
+        with pytest.raises(requests.ConnectionError):
+            requests.get(url, timeout=5)
+        assert not by_grpc.done()  # or the test shows nothing
+        assert by_grpc.result().outputs["done"].int_val[:] == [LONG]
+        assert by_rest.result().json()["predictions"][0]["done"] == LONG
         assert server.process.wait(10) == 0
+
+
+def test_a_signal_ends_loading(tmp_path):
+    folder = export_slow(tmp_path / "slow" / "1")
+    write_warmup(folder, [warmup_record("serving_default", steps=np.array([2**31 - 1], np.int32))])
+    with launch(
+        f"--port={free_port()}", f"--model_base_path={folder.parent}", stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert any("Loading servable version {name: default version: 1}" in line for line in process.stderr)
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 def test_an_idle_server_stops_at_once_and_logs_no_tensors(config_file, tmp_path):
@@ -96,3 +116,10 @@ def test_a_taken_port_is_named(models, flag):
         status, out, _ = run_to_end(f"--model_base_path={models / 'slow'}", *flags)
     assert status == FAILED
     assert f"cannot listen on 127.0.0.1:{ports[flag]}" in out
+
+
+def test_one_port_for_both_leaves_rest_off(models, tmp_path):
+    with serve(tmp_path, f"--model_base_path={models / 'arithmetic'}", one_port=True) as server:
+        answer = Client(server.channel, "slim").outputs(model="default", x=np.ones((1, 1), np.float32))
+    assert answer["y"] == 3.5
+    assert "REST is off" in server.log.read_text()

@@ -1,0 +1,52 @@
+import pytest
+
+from services.serving import flags
+
+
+def test_values_by_equals_sign_and_by_space():
+    asked = flags.parse(
+        ["--port=8600", "--rest_api_port", "8601", "--model_name", "gru", "--model_base_path=/m/gru"]
+    )
+    assert (asked.port, asked.rest_api_port) == (8600, 8601)
+    assert (asked.model_name, asked.model_base_path, asked.model_config_file) == ("gru", "/m/gru", "")
+
+
+def test_defaults_are_tensorflow_servings():
+    asked = flags.parse([])
+    assert (asked.port, asked.rest_api_port, asked.bind_address) == (8500, 0, "0.0.0.0")
+    assert asked.model_name == "default"
+    assert not asked.enable_serialization_as_tensor_content
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [([""], True), (["=true"], True), (["=1"], True), (["=False"], False), (["=0"], False)],
+)
+def test_a_bool_may_stand_alone(given, meant):
+    arguments = [f"--enable_serialization_as_tensor_content{value}" for value in given]
+    assert (
+        flags.parse([*arguments, "--xla_cpu_compilation_enabled"]).enable_serialization_as_tensor_content
+        is meant
+    )
+
+
+def test_unknown_flags_are_kept_for_the_report():
+    asked = flags.parse(["--tensorflow_session_parallelism=4", "--port=8600", "--model_nam=x", "stray"])
+    assert asked.unknown == ("--tensorflow_session_parallelism=4", "--model_nam=x", "stray")
+    assert asked.port == 8600
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "--port=0",
+        "--port=65536",
+        "--port=many",
+        "--rest_api_port=-1",
+        "--enable_serialization_as_tensor_content=perhaps",
+    ],
+)
+def test_a_value_of_the_wrong_type_ends_the_process(argument, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        flags.parse([argument])
+    assert argument.split("=")[0] in capsys.readouterr().err
