@@ -29,8 +29,8 @@ _TOLERANCE = 1e-3
 class ModelServer(Protocol):
     """What the gateway needs of a model server; every call may raise a ServiceError."""
 
-    async def newest_version(self, model: str, *, timeout_s: float) -> int:
-        """The newest version that is available."""
+    async def available_versions(self, model: str, *, timeout_s: float) -> list[int]:
+        """The versions that are available, the newest first; at least one."""
         ...
 
     async def predict(
@@ -81,6 +81,7 @@ class Models:
         """Know the names; nothing is asked before `refresh`."""
         self._server = server
         self._timeout_s = timeout_s
+        self._warned: set[tuple[str, int]] = set()
         self._states = {name: ModelState(name, None, "The model has not been asked yet") for name in names}
 
     def states(self) -> list[ModelState]:
@@ -131,16 +132,34 @@ class Models:
                 log.info("model %s: version %d answers by %s", name, model.version, model.signature)
 
     async def _newest(self, name: str, current: ServedModel | None) -> ServedModel:
-        version = await self._server.newest_version(name, timeout_s=self._timeout_s)
-        if current and current.version == version and await self._answers_rightly(current):
-            return current
-        outputs = await self._server.predict(name, version, SIGNATURE, {}, timeout_s=self._timeout_s)
-        spec = _read_spec(outputs)
+        """The newest version that answers rightly: a bad new one does not take the good old one down."""
+        for version in await self._server.available_versions(name, timeout_s=self._timeout_s):
+            if current and current.version == version and await self._answers_rightly(current):
+                return current
+            model = await self._read(name, version)
+            if model is not None:
+                return model
+        raise ModelFailedError("No version answers its known request rightly")
+
+    async def _read(self, name: str, version: int) -> ServedModel | None:
+        """A version with its spec and the signature to ask; None where it does not answer rightly."""
+        try:
+            outputs = await self._server.predict(name, version, SIGNATURE, {}, timeout_s=self._timeout_s)
+            spec = ForecastSpec.model_validate_json(outputs[SIGNATURE].item())
+        except (ModelFailedError, KeyError, ValueError) as error:
+            self._warn_once(name, version, f"has no forecast spec that can be read here: {error}")
+            return None
         for signature in spec.signatures:
-            candidate = ServedModel(name, version, signature, spec)
-            if await self._answers_rightly(candidate):
-                return candidate
-        raise ModelFailedError(f"Version {version} does not answer its known request rightly")
+            model = ServedModel(name, version, signature, spec)
+            if await self._answers_rightly(model):
+                return model
+        self._warn_once(name, version, "does not answer its known request rightly")
+        return None
+
+    def _warn_once(self, name: str, version: int, fault: str) -> None:
+        if (name, version) not in self._warned:
+            self._warned.add((name, version))
+            log.warning("model %s: version %d %s", name, version, " ".join(fault.split()))
 
     async def _answers_rightly(self, model: ServedModel) -> bool:
         spec, known = model.spec, model.spec.known_request
@@ -160,11 +179,3 @@ class Models:
             return False
         forecast_kw = denormalise(answer[0].astype(np.float32), mean_kw=spec.load.mean, std_kw=spec.load.std)
         return bool(np.allclose(forecast_kw, known.forecast_kw, rtol=0, atol=_TOLERANCE * spec.load.std))
-
-
-def _read_spec(outputs: dict[str, NDArray[np.generic]]) -> ForecastSpec:
-    """The spec a model answers; raises ModelFailedError where it is not one."""
-    try:
-        return ForecastSpec.model_validate_json(outputs[SIGNATURE].item())
-    except (KeyError, ValueError) as error:
-        raise ModelFailedError("The model carries no forecast spec that this gateway can read") from error

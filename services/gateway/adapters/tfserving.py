@@ -38,8 +38,8 @@ class TensorFlowServing:
         self._prediction = PredictionServiceStub(channel)
         self._status = ModelServiceStub(channel)
 
-    async def newest_version(self, model: str, *, timeout_s: float) -> int:
-        """The newest version that is available; raises ModelUnavailableError where there is none."""
+    async def available_versions(self, model: str, *, timeout_s: float) -> list[int]:
+        """The available versions, the newest first; raises ModelUnavailableError where there is none."""
         request = get_model_status_pb2.GetModelStatusRequest()
         request.model_spec.name = model
         try:
@@ -53,7 +53,7 @@ class TensorFlowServing:
         ]
         if not available:
             raise ModelUnavailableError("The model server has no version of the model available")
-        return int(max(available))
+        return sorted(available, reverse=True)
 
     async def predict(
         self,
