@@ -29,7 +29,8 @@ def serve(
     ] = Path("var"),
 ) -> None:
     """Start model server and gateway, print the URLs and a login; Ctrl-C stops both."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     ports = Ports(https_port, grpc_port, model_server_port)
     try:
         with (

@@ -70,6 +70,20 @@ def test_two_hundred_good_and_bad_requests_leave_memory_and_handles_as_they_were
     assert list(breakable.folder.glob("tmp*")) == []
 
 
+def test_all_calls_share_one_connection_to_the_model_server(running, bearer):
+    def connections():
+        port = int(running.demo["model_server"].rpartition(":")[2])
+        found = gateway_process(running).net_connections("tcp")
+        return {each.laddr for each in found if each.raddr and each.raddr.port == port}
+
+    before = connections()
+    for model in ("cnn", "gru") * 10:
+        files = {"file": SAMPLE.read_bytes()}
+        assert running.https.post(f"/predict/{model}", files=files, headers=bearer).status_code == 200
+    assert len(before) == 1
+    assert connections() == before
+
+
 def test_sigterm_finishes_what_is_in_flight_and_exits_cleanly(breakable):
     token = breakable.login()
     model_server = breakable.pair.processes["model server"]
