@@ -6,7 +6,7 @@ import sys
 
 import uvloop
 
-from services.serving import config, flags
+from services.serving import flags, model_config
 from services.serving.status import StatusError
 
 log = logging.getLogger("services.serving")
@@ -33,12 +33,12 @@ def main() -> None:
 
 def _served(asked: flags.Flags) -> int:
     try:
-        models = config.models(asked)
+        models = model_config.models(asked)
         # Imported here, for wrong flags and configs to be told without seconds of importing TensorFlow.
         from services.serving.server import serve
 
         uvloop.run(serve(asked, models))
-    except config.ConfigParseError as error:
+    except model_config.ConfigParseError as error:
         log.error("Error parsing text-format tensorflow.serving.ModelServerConfig: %s", error)
         return FAILED_START
     except StatusError as error:

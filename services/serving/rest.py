@@ -53,13 +53,22 @@ class _TooLargeError(Exception):
 
 
 def app(repository: Repository, runs: Executor) -> ASGIApp:
-    """The ASGI application; JSON is read and models run on `runs`."""
+    """The ASGI application.
+
+    JSON is read and models run on `runs`; status is answered on the event loop, so that it can be asked of a
+    busy server.
+    """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
             respond = _responder(repository, request.method, request.url.path, await _body(request))
-            response = _json(HTTPStatus.OK, await asyncio.get_running_loop().run_in_executor(runs, respond))
+            if request.method == "GET":
+                response = _json(HTTPStatus.OK, respond())
+            else:
+                response = _json(
+                    HTTPStatus.OK, await asyncio.get_running_loop().run_in_executor(runs, respond)
+                )
         except ClientDisconnect:
             return
         except _TooLargeError:

@@ -1,14 +1,14 @@
 import pytest
 from grpc import StatusCode
 
-from services.serving import config, flags
+from services.serving import flags, model_config
 from services.serving.status import StatusError
 
 
 def read(tmp_path, text):
     path = tmp_path / "models.config"
     path.write_text(text)
-    return config.models(flags.parse([f"--model_config_file={path}"]))
+    return model_config.models(flags.parse([f"--model_config_file={path}"]))
 
 
 def one(fields):
@@ -29,7 +29,7 @@ def test_a_config_file_lists_models(tmp_path):
 
 
 def test_flags_name_one_model():
-    (model,) = config.models(flags.parse(["--model_name=gru", "--model_base_path=/m/gru"]))
+    (model,) = model_config.models(flags.parse(["--model_name=gru", "--model_base_path=/m/gru"]))
     assert (model.name, model.base_path, model.model_platform) == ("gru", "/m/gru", "tensorflow")
 
 
@@ -37,7 +37,7 @@ def test_flags_name_one_model():
     "text", ["model_config_list {", "models {}", "\x00", "model_config_list { config { name: 1 } }"]
 )
 def test_a_file_that_is_no_config(tmp_path, text):
-    with pytest.raises(config.ConfigParseError):
+    with pytest.raises(model_config.ConfigParseError):
         read(tmp_path, text)
 
 
@@ -68,9 +68,9 @@ def test_a_list_that_cannot_be_served(tmp_path, text, said):
 
 def test_no_model_at_all():
     with pytest.raises(StatusError, match="Both model_base_path and model_config_file are empty!"):
-        config.models(flags.parse([]))
+        model_config.models(flags.parse([]))
 
 
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(StatusError, match=r"none\.config: No such file or directory"):
-        config.models(flags.parse([f"--model_config_file={tmp_path / 'none.config'}"]))
+        model_config.models(flags.parse([f"--model_config_file={tmp_path / 'none.config'}"]))
