@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+DESCRIPTION = "Serve SavedModels over TensorFlow Serving's gRPC and REST protocol."
+
 
 @dataclass(frozen=True)
 class Flags:
@@ -31,7 +33,7 @@ def parse(arguments: Sequence[str]) -> Flags:
     Exits with status 2 and a message on a value that is not of the flag's type.
     """
     parser = argparse.ArgumentParser(
-        prog="wattgate-model-server", description=__doc__, allow_abbrev=False, argument_default=""
+        prog="wattgate-model-server", description=DESCRIPTION, allow_abbrev=False, argument_default=""
     )
     parser.add_argument("--port", type=_port, default=8500, help="TCP port of gRPC")
     parser.add_argument("--rest_api_port", type=_port_or_off, default=0, help="TCP port of REST; 0 is off")
