@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tensorflow import as_dtype
 from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 
+from services.core.tensors import MAX_RANK
 from services.serving.status import StatusError, invalid
 
 _JSON_TYPES = {dict: "Object", str: "String", int: "Number", float: "Number", type(None): "Null"}
@@ -182,6 +183,8 @@ def _value_by_value(prefix: str, instances: list[Any], dtype: np.dtype[Any]) -> 
     for number, instance in enumerate(instances):
         here = _shape(instance)
         try:
+            if len(here) >= MAX_RANK:
+                raise invalid(f"lists are nested {len(here)} deep; the limit is {MAX_RANK - 1}")
             _append_leaves(instance, here, 0, dtype, leaves)
             if number == 0:
                 shape = here
@@ -280,7 +283,10 @@ def _shown(shape: tuple[int, ...]) -> str:
 
 
 def _quoted(value: Any) -> str:
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        return "..."
     return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."
 
 

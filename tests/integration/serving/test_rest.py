@@ -86,6 +86,8 @@ def test_what_is_not_finite_survives(post):
         ("{", 400, "JSON Parse error: .* at offset: 1"),
         (b"\xff{}", 400, "JSON Parse error: Invalid encoding in string."),
         ("[" * 100_000, 400, "JSON Parse error: nested too deeply.*"),
+        ('{"instances": ' + "[" * 900 + "]" * 900 + "}", 400, ".*lists are nested 899 deep; the limit is 63"),
+        ("[" * 900 + "]" * 900, 400, "JSON Value: .* Is not object"),
         ('{"instances": [' + "9" * 10_000 + "]}", 400, "JSON Parse error: .*number too long"),
         ("[1]", 400, r"JSON Value: \[1\] Is not object"),
         ({}, 400, "Missing 'inputs' or 'instances' key"),
