@@ -62,7 +62,7 @@ def _run(data: Path | None, zone: ZoneInfo, out: Path) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when tensorflow is imported, below
     import tensorflow as tf
 
-    from pipelines.training.training import baselines, prepare, train
+    from pipelines.training.training import linear_score, naive_scores, prepare, train
 
     tf.get_logger().setLevel("ERROR")  # it calls the session loader deprecated; servers use it
     hyperparameters = Hyperparameters()
@@ -75,7 +75,8 @@ def _run(data: Path | None, zone: ZoneInfo, out: Path) -> None:
             outcomes[name] = train(name, dataset, hyperparameters, out, bar.tell)
             bar.finish()
 
-    console.print(_table(baselines(dataset, hyperparameters), outcomes))
+    others = {**naive_scores(dataset, hyperparameters), "linear path alone": linear_score(dataset)}
+    console.print(_table(others, outcomes))
     for name, outcome in outcomes.items():
         covered = ", ".join(f"{share:.1%} within {level:.0%}" for level, share in outcome.coverage.items())
         console.print(f"{name}: {outcome.folder} (intervals: {covered})")
@@ -117,12 +118,12 @@ class _Bar:
         self._bars.update(self._task, completed=self._epochs)
 
 
-def _table(baseline: dict[str, Score], outcomes: dict[str, "Outcome"]) -> Table:
+def _table(others: dict[str, Score], outcomes: dict[str, "Outcome"]) -> Table:
     """Errors on the test windows; per model, how much smaller than each other forecast's."""
     table = Table(title="Mean absolute error on the test windows")
     for header in ("forecast", "MAE kW", "RMSE kW", *(f"{name} better by" for name in outcomes)):
         table.add_column(header, justify="left" if header == "forecast" else "right")
-    for name, score in baseline.items():
+    for name, score in others.items():
         gains = [f"{1 - outcome.score.mae_kw / score.mae_kw:.1%}" for outcome in outcomes.values()]
         table.add_row(name, f"{score.mae_kw:,.2f}", f"{score.rmse_kw:,.2f}", *gains)
     table.add_section()

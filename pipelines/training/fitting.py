@@ -44,18 +44,19 @@ def fit(
     """
     hp = hyperparameters
     rng = np.random.default_rng(hp.seed)
-    per_epoch = min(hp.windows_per_epoch, split.train.size)
-    batches = max(per_epoch // hp.batch, 1)
+    # Whole batches only: each other size would be compiled anew.
+    batch_size = min(hp.batch, split.train.size)
+    batches = min(hp.windows_per_epoch, split.train.size) // batch_size
     pace = keras.optimizers.schedules.CosineDecay(hp.learning_rate, decay_steps=hp.epochs * batches)
     model.compile(keras.optimizers.Adam(pace, clipnorm=1.0), loss="mae", jit_compile=True)
 
     best, best_mae, best_epoch = model.get_weights(), _mae(model, windows, split.validation), 0
     for epoch in range(1, hp.epochs + 1):
-        drawn = rng.choice(split.train, per_epoch, replace=False)
-        model.reset_metrics()  # what train_on_batch answers is the mean since then
-        for step, batch in enumerate(np.array_split(drawn[: batches * hp.batch], batches), start=1):
-            train_mae = float(model.train_on_batch(windows.inputs(batch), windows.targets(batch)))
-            tell(Progress(epoch, step, batches, train_mae, best_mae))
+        drawn = rng.choice(split.train, batches * batch_size, replace=False)
+        losses: list[float] = []
+        for batch in np.array_split(drawn, batches):
+            losses.append(float(model.train_on_batch(windows.inputs(batch), windows.targets(batch))))
+            tell(Progress(epoch, len(losses), batches, float(np.mean(losses)), best_mae))
         mae = _mae(model, windows, split.validation)
         if mae < best_mae:
             best, best_mae, best_epoch = model.get_weights(), mae, epoch

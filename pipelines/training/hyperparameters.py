@@ -47,11 +47,11 @@ class Hyperparameters:
     """Steps it hands the LSTM as one."""
     ridge_penalties: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
     """Tried on the validation windows; per training window, on normalised load."""
-    epochs: int = 24
+    epochs: int = 16
     windows_per_epoch: int = 6_400
     """Drawn at random from the training windows, which overlap too much to be worth a full pass."""
     batch: int = 64
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     """At the start; falls to zero over the epochs along a cosine."""
     patience: int = 6
     """Epochs without a better validation error before training stops."""

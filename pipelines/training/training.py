@@ -70,18 +70,20 @@ def prepare(series: LoadSeries, zone: ZoneInfo, hyperparameters: Hyperparameters
     return Dataset(series, zone, split, windows, fit_linear_path(windows, split, hyperparameters))
 
 
-def baselines(dataset: Dataset, hyperparameters: Hyperparameters) -> dict[str, Score]:
-    """Scores on the test windows of the naive forecasts, and of the linear path alone as `linear`."""
+def naive_scores(dataset: Dataset, hyperparameters: Hyperparameters) -> dict[str, Score]:
+    """Scores of the naive forecasts on the test windows, by name."""
     test = dataset.split.test
-    forecasts = {
-        **naive_forecasts(
-            dataset.history_kw(test),
-            horizon=hyperparameters.horizon,
-            resolution_s=hyperparameters.resolution_s,
-        ),
-        "linear": dataset.kw(dataset.linear.forecast(dataset.windows.history(test))),
-    }
-    return {name: score(forecast, dataset.outcome_kw(test)) for name, forecast in forecasts.items()}
+    forecasts = naive_forecasts(
+        dataset.history_kw(test), horizon=hyperparameters.horizon, resolution_s=hyperparameters.resolution_s
+    )
+    return {name: score(forecast_kw, dataset.outcome_kw(test)) for name, forecast_kw in forecasts.items()}
+
+
+def linear_score(dataset: Dataset) -> Score:
+    """Score of the linear path alone on the test windows."""
+    test = dataset.split.test
+    forecast_kw = dataset.kw(dataset.linear.forecast(dataset.windows.history(test)))
+    return score(forecast_kw, dataset.outcome_kw(test))
 
 
 def train(
@@ -109,13 +111,9 @@ def train(
         forecast_kw(calibration), dataset.outcome_kw(calibration), hyperparameters.levels
     )
     tested_kw, outcome_kw = forecast_kw(test), dataset.outcome_kw(test)
-    spec = _spec(
-        dataset,
-        hyperparameters,
-        intervals,
-        score(tested_kw, outcome_kw),
-        _known_request(dataset, test[:1], forecast_kw(test[:1])),
-    )
+    scored = score(tested_kw, outcome_kw)
+    known = _known_request(dataset, test[:1], forecast_kw(test[:1]))
+    spec = _spec(dataset, hyperparameters, intervals, scored, known)
 
     def write(folder: Path) -> None:
         export_model(model, spec, folder)
@@ -123,7 +121,7 @@ def train(
 
     return Outcome(
         write_version(repository, architecture, write),
-        score(tested_kw, outcome_kw),
+        scored,
         {band.level: coverage(tested_kw, outcome_kw, band) for band in intervals},
     )
 
@@ -136,8 +134,7 @@ def _spec(
     known: KnownRequest,
 ) -> ForecastSpec:
     series = dataset.series
-    naive = baselines(dataset, hyperparameters)
-    del naive["linear"]
+    naive = naive_scores(dataset, hyperparameters)
     return ForecastSpec(
         signatures=(COMPILED, PLAIN),
         batch_sizes=hyperparameters.batch_sizes,
@@ -153,7 +150,7 @@ def _spec(
             data_until=_utc(series.times_s[-1] + hyperparameters.resolution_s),
             mae_kw=scored.mae_kw,
             rmse_kw=scored.rmse_kw,
-            naive_mae_kw={name: baseline.mae_kw for name, baseline in naive.items()},
+            naive_mae_kw={name: result.mae_kw for name, result in naive.items()},
             tensorflow=tf.__version__,
         ),
         known_request=known,
