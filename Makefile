@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Set up once per lock file: touching a lock reinstalls.
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-deps
 LOCKS := build gateway serving training bench dev
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -65,13 +65,13 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(RUN_READY): $(BIN)/python requirements/build.txt requirements/gateway.txt requirements/serving.txt pyproject.toml
-	@echo "Installing what the two services need"
+	@echo "Installing what the two services need (1.6 GB, once)"
 	@$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/gateway.txt -r requirements/serving.txt
-	@$(INSTALL) --no-build-isolation --editable .
+	@$(INSTALL) --quiet --no-build-isolation --editable .
 	@touch $@
 
 $(DEV_READY): $(BIN)/python requirements/dev.txt pyproject.toml
-	@echo "Installing what tests and training need"
+	@echo "Installing what tests and training need (1.9 GB, once)"
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
-	@$(INSTALL) --no-build-isolation --editable .
+	@$(INSTALL) --quiet --no-build-isolation --editable .
 	@touch $@
