@@ -43,7 +43,7 @@ class Hyperparameters:
     """Of the convolution of `cnn`."""
     kernel: int = 8
     """Steps each of its filters sees."""
-    pool: int = 4
+    pool: int = 2
     """Steps it hands the LSTM as one."""
     ridge_penalties: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
     """Tried on the validation windows; per training window, on normalised load."""
