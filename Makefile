@@ -1,5 +1,8 @@
 .DEFAULT_GOAL := help
-PYTHON ?= python3
+# TensorFlow has builds for these versions.
+SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,\
+	$(shell $(python) -c '$(SUPPORTED)' 2>/dev/null && echo $(python))))
 VENV := .venv
 BIN := $(VENV)/bin
 # Set up once per lock file: touching a lock reinstalls.
@@ -61,7 +64,8 @@ clean: ## Remove what was built, and the virtual environment; keep var/
 
 $(BIN)/python:
 	@echo "Setting up $(VENV) (once)"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Wattgate needs Python 3.11 or newer; name one with PYTHON=")'
+	@$(or $(PYTHON),false) -c '$(SUPPORTED)' 2>/dev/null \
+		|| { echo "Wattgate needs Python 3.11, 3.12 or 3.13; name one with PYTHON=/path/to/python"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
 $(RUN_READY): $(BIN)/python requirements/build.txt requirements/gateway.txt requirements/serving.txt pyproject.toml

@@ -5,7 +5,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ def machine() -> dict[str, object]:
         "processor": _processor(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "tensorflow": version("tensorflow-cpu"),
+        "tensorflow": version(packages_distributions()["tensorflow"][0]),
         "grpcio": version("grpcio"),
     }
 
