@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, DateTime, MetaData, String, Table, event, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from services.core.errors import UserStoreUnavailableError
 
@@ -65,11 +65,6 @@ class UserStore:
             event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
         else:
             self._engine = create_async_engine(url, pool_timeout=_POOL_TIMEOUT_S, pool_pre_ping=True)
-
-    @property
-    def engine(self) -> AsyncEngine:
-        """The pool of connections, for whoever opens and closes it."""
-        return self._engine
 
     async def create(self) -> None:
         """Make the table where there is none yet; a file for it, only for its owner to read."""

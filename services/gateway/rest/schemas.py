@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat
 
-from services.gateway.models import ModelState
+from pipelines.spec import ForecastSpec
+from services.gateway.models import ModelState, ServedModel
 from services.gateway.predict import Prediction
 
 
@@ -82,7 +83,7 @@ class ForecastOut(BaseModel):
             model=prediction.model.name,
             model_version=prediction.model.version,
             unit=spec.unit,
-            resolution=f"PT{spec.resolution_s // 60}M",
+            resolution=_duration(spec),
             time_zone=spec.time_zone,
             data_from=forecast.data_from,
             data_until=forecast.data_until,
@@ -133,6 +134,22 @@ class ModelVersionOut(BaseModel):
     features: list[FeatureOut]
     training: TrainingOut
 
+    @classmethod
+    def of(cls, model: ServedModel) -> Self:
+        """Say a version."""
+        spec = model.spec
+        return cls(
+            version=model.version,
+            signature=model.signature,
+            window=spec.window,
+            horizon=spec.horizon,
+            resolution=_duration(spec),
+            time_zone=spec.time_zone,
+            unit=spec.unit,
+            features=[FeatureOut(**feature.model_dump()) for feature in spec.features],
+            training=TrainingOut(**spec.training.model_dump(exclude={"tensorflow"})),
+        )
+
 
 class ModelOut(BaseModel):
     """A model this gateway is set up to serve."""
@@ -149,24 +166,8 @@ class ModelOut(BaseModel):
             name=state.name,
             state="unavailable" if state.problem else "available",
             reason=state.problem,
-            version=None if state.model is None else _version(state),
+            version=None if state.model is None else ModelVersionOut.of(state.model),
         )
-
-
-def _version(state: ModelState) -> ModelVersionOut:
-    assert state.model is not None  # noqa: S101 - asked before
-    spec = state.model.spec
-    return ModelVersionOut(
-        version=state.model.version,
-        signature=state.model.signature,
-        window=spec.window,
-        horizon=spec.horizon,
-        resolution=f"PT{spec.resolution_s // 60}M",
-        time_zone=spec.time_zone,
-        unit=spec.unit,
-        features=[FeatureOut(**feature.model_dump()) for feature in spec.features],
-        training=TrainingOut(**spec.training.model_dump()),
-    )
 
 
 class ModelsOut(BaseModel):
@@ -194,3 +195,8 @@ class Problem(BaseModel):
     detail: str
     reason: str = Field(description="Stable name of the failure.")
     errors: list[ViolationOut] | None = Field(default=None, description="Rows at fault, 20 at most.")
+
+
+def _duration(spec: ForecastSpec) -> str:
+    """The length of a step as ISO 8601 says it."""
+    return f"PT{spec.resolution_s // 60}M"
