@@ -35,10 +35,10 @@ class Violation:
 class InvalidSeriesError(ValueError):
     """A meter file or series that no forecast can be computed from."""
 
-    def __init__(self, violations: Sequence[Violation]) -> None:
-        """Keep the first violations and the number of all of them; there must be at least one."""
+    def __init__(self, violations: Sequence[Violation], count: int | None = None) -> None:
+        """Keep the first violations, at least one, and the number of all there are, if that is another."""
         self.violations = tuple(violations[:MAX_LISTED])
-        self.count = len(violations)
+        self.count = len(violations) if count is None else count
         more = f" (and {self.count - 1} more)" if self.count > 1 else ""
         super().__init__(f"{self.violations[0]}{more}")
 

@@ -8,7 +8,11 @@ from itertools import pairwise
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, model_validator
+
+from pipelines.preprocessing.series import regular_series
+from pipelines.preprocessing.wall_clock import zone_named
 
 SIGNATURE = "forecast_spec"
 """Name of the signature that answers the spec, and of its one output."""
@@ -118,5 +122,7 @@ class ForecastSpec(_Document):
             raise ValueError("known_request.history_kw must be one window long")
         if len(self.known_request.forecast_kw) != self.horizon:
             raise ValueError("known_request.forecast_kw must be one horizon long")
-        ZoneInfo(self.time_zone)  # raises where there is no such zone
+        zone_named(self.time_zone)
+        known = self.known_request
+        regular_series(known.start, np.array(known.history_kw), resolution_s=self.resolution_s)
         return self

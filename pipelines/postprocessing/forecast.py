@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.preprocessing.series import LoadSeries
+from pipelines.preprocessing.series import MAX_VALUE_KW, LoadSeries
 from pipelines.spec import ForecastSpec
 
 
@@ -50,13 +50,14 @@ def denormalise(output: NDArray[np.floating], *, mean_kw: float, std_kw: float) 
 def forecast(output: NDArray[np.float32], window: LoadSeries, spec: ForecastSpec) -> Forecast:
     """The forecast of one window from the model's output, shape (horizon,), normalised.
 
-    Raises ValueError where the output has another shape or is not finite.
+    Raises ValueError where the output has another shape, or is not a power any meter shows.
     """
     if output.shape != (spec.horizon,):
         raise ValueError(f"the model answered shape {output.shape}, not ({spec.horizon},)")
-    if not np.isfinite(output).all():
-        raise ValueError("the model answered a value that is not finite")
-    kw = denormalise(output, mean_kw=spec.load.mean, std_kw=spec.load.std).tolist()
+    denormalised = denormalise(output, mean_kw=spec.load.mean, std_kw=spec.load.std)
+    if not (np.abs(denormalised) <= MAX_VALUE_KW).all():
+        raise ValueError("the model answered a value that is not a power")
+    kw = denormalised.tolist()
     end_s = int(window.times_s[-1]) + spec.resolution_s
     edges = [_utc(end_s + spec.resolution_s * i) for i in range(spec.horizon + 1)]
     steps = tuple(

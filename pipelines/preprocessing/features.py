@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.preprocessing.series import LoadSeries
+from pipelines.preprocessing.series import LoadSeries, regular_series
 from pipelines.preprocessing.wall_clock import Seconds, to_local
 from pipelines.spec import LOAD, Feature, FeatureName, ForecastSpec
 
@@ -63,6 +63,13 @@ def normalise(raw: NDArray[np.float64], features: tuple[Feature, ...]) -> NDArra
     std = np.array([feature.std for feature in features])
     scaled: NDArray[np.float64] = (raw - mean) / std
     return scaled.astype(np.float32)
+
+
+def known_input(spec: ForecastSpec) -> NDArray[np.float32]:
+    """The tensor of the spec's known request: shape (1, window, feature), normalised."""
+    known = spec.known_request
+    history = regular_series(known.start, np.array(known.history_kw), resolution_s=spec.resolution_s)
+    return model_input(history, spec)
 
 
 def model_input(window: LoadSeries, spec: ForecastSpec) -> NDArray[np.float32]:

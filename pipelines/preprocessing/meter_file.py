@@ -3,14 +3,16 @@
 import csv
 import io
 import re
+from dataclasses import dataclass
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import InvalidSeriesError, Violation, invalid
+from pipelines.errors import MAX_LISTED, InvalidSeriesError, Violation, invalid
 from pipelines.preprocessing.meter_times import EXPECTED, parse_times
-from pipelines.preprocessing.series import MAX_VALUE_KW, LoadSeries, time_text
+from pipelines.preprocessing.series import MAX_STEPS, MAX_VALUE_KW, LoadSeries, time_text
 from pipelines.preprocessing.wall_clock import to_utc
 
 TIME_HEADERS = ("Datum", "Date", "Date-Time")
@@ -18,12 +20,16 @@ VALUE_HEADERS = ("Wert (kW)", "Power Consumption [kW]")
 DELIMITERS = (",", ";")
 ENCODINGS = ("utf-8-sig", "cp1252")
 
+MAX_LINE = 4096
+"""Characters of a line."""
 MAX_CELL = 64
 """Characters of a cell that an error repeats, and that a time or a number may have."""
 
+_ROWS_AT_A_TIME = 4096
+"""Read in one go: the interpreter lock is not let go of in between."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _NOT_OF_A_NUMBER = re.compile(r"[^0-9eE.+-]")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 _MAGIC = {
     b"\x89PNG": "a PNG image",
@@ -34,6 +40,8 @@ _MAGIC = {
     b"\xfe\xff": "UTF-16: save it as UTF-8",
 }
 
+Lines = NDArray[np.int64]
+
 
 def read_meter_file(content: bytes, *, zone: ZoneInfo) -> LoadSeries:
     """The load of a CSV with a header, one row per step.
@@ -43,12 +51,34 @@ def read_meter_file(content: bytes, *, zone: ZoneInfo) -> LoadSeries:
     mark, or cp1252. Times with an offset are taken at their word; those without are local to `zone`.
     Values are mean powers in kW.
 
-    Raises InvalidSeriesError that lists the rows at fault: not text, no or another header, cells that are
-    not times or finite numbers, times that occur twice, go back, or that no clock showed.
+    Raises InvalidSeriesError that lists the rows at fault: not text, no or another header, too long,
+    cells that are not times or finite numbers, times that occur twice, go back, or that no clock showed.
     """
-    text = _decode(content)
-    rows, lines = _rows(text)
-    return _series(rows, lines, zone)
+    rows, lines = _rows(_decode(content))
+    header, data, lines = rows[0], rows[1:], lines[1:]
+    columns = _columns(header)
+    if columns is None:
+        raise InvalidSeriesError([_header_violation(header)])
+    if not data:
+        raise invalid("length", "the file has a header and no rows")
+    uneven = [i for i, row in enumerate(data) if len(row) != len(header)]
+    if uneven:
+        listed = [
+            Violation(
+                "columns", f"{len(data[i])} cells where the header has {len(header)}", i + 1, int(lines[i])
+            )
+            for i in uneven[:MAX_LISTED]
+        ]
+        raise InvalidSeriesError(listed, len(uneven))
+    time_column, value_column = (
+        _Column(header[at].strip(), [row[at].strip() for row in data], lines) for at in columns
+    )
+    times_s, time_faults = _times(time_column, zone)
+    kw, value_faults = _values(value_column)
+    if time_faults.count or value_faults.count:
+        listed = sorted(time_faults.listed + value_faults.listed, key=lambda fault: fault.row or 0)
+        raise InvalidSeriesError(listed, time_faults.count + value_faults.count)
+    return LoadSeries(times_s, kw, lines, zone)
 
 
 def _decode(content: bytes) -> str:
@@ -68,40 +98,37 @@ def _decode(content: bytes) -> str:
     raise invalid("not_csv", "the file is not text in UTF-8 or Windows-1252")
 
 
-def _rows(text: str) -> tuple[list[list[str]], NDArray[np.int64]]:
-    """Header and data rows, blank ones left out, and the line each ends on."""
-    delimiter = _delimiter(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def _rows(text: str) -> tuple[list[list[str]], Lines]:
+    """Header and data rows without blank ones, and the line each ends on; never more than are taken."""
+    if text.count("\n") + text.count("\r") > 2 * MAX_STEPS:
+        raise invalid("length", f"the file has over {MAX_STEPS:,} rows: send the newest")
+    if max(map(len, text.splitlines())) > MAX_LINE:
+        raise invalid("length", f"the file has a line of over {MAX_LINE:,} characters")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    rows: list[list[str]] = []
     try:
-        rows = list(reader)
-        lines = np.arange(1, len(rows) + 1)
-        if reader.line_num == len(rows) and all(rows):
-            return rows, lines
-        return _rows_with_lines(text, delimiter)
+        while chunk := list(islice(reader, _ROWS_AT_A_TIME)):
+            rows += chunk
+            if reader.line_num != len(rows):
+                # Blank lines pass for rows, but line breaks in quotes part rows and lines.
+                raise invalid("not_csv", "the file has a line break within a cell")
     except csv.Error as error:
-        message = f"the file is not CSV: {error}"
-        raise InvalidSeriesError([Violation("not_csv", message, line=reader.line_num)]) from None
-
-
-def _rows_with_lines(text: str, delimiter: str) -> tuple[list[list[str]], NDArray[np.int64]]:
-    """The same where rows and lines part: blank lines, or line breaks in quotes."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    found = [(row, reader.line_num) for row in reader if any(cell.strip() for cell in row)]
-    return [row for row, _ in found], np.array([line for _, line in found], dtype=np.int64)
+        raise invalid("not_csv", f"the file is not CSV: line {reader.line_num}: {error}") from None
+    if len(rows) > MAX_STEPS + 1:
+        raise invalid("length", f"the file has over {MAX_STEPS:,} rows: send the newest")
+    if all(map(any, rows)):
+        return rows, np.arange(1, len(rows) + 1)
+    lines = [i + 1 for i, row in enumerate(rows) if any(row)]
+    return [rows[line - 1] for line in lines], np.array(lines, dtype=np.int64)
 
 
 def _delimiter(text: str) -> str:
     """The one that splits the first line with anything on it into a header we know."""
-    start = len(text) - len(text.lstrip())
-    header = text[start : start + 4096].splitlines()[0]
+    header = text.lstrip().splitlines()[0]
     for delimiter in DELIMITERS:
-        if _columns(_header_cells(header, delimiter)) is not None:
+        if _columns([cell.strip().strip('"') for cell in header.split(delimiter)]) is not None:
             return delimiter
     return max(DELIMITERS, key=header.count)
-
-
-def _header_cells(header: str, delimiter: str) -> list[str]:
-    return [cell.strip().strip('"').strip() for cell in header.split(delimiter)]
 
 
 def _columns(header: list[str]) -> tuple[int, int] | None:
@@ -116,30 +143,6 @@ def _columns(header: list[str]) -> tuple[int, int] | None:
     return found[0], found[1]
 
 
-def _series(rows: list[list[str]], lines: NDArray[np.int64], zone: ZoneInfo) -> LoadSeries:
-    header, data, lines = rows[0], rows[1:], lines[1:]
-    columns = _columns(header)
-    if columns is None:
-        raise InvalidSeriesError([_header_violation(header)])
-    if not data:
-        raise invalid("length", "the file has a header and no rows")
-    time_at, value_at = columns
-    violations = [
-        Violation("columns", f"{len(row)} cells where the header has {len(header)}", i + 1, int(lines[i]))
-        for i, row in enumerate(data)
-        if len(row) != len(header)
-    ]
-    if violations:
-        raise InvalidSeriesError(violations)
-    time_cells = [row[time_at].strip() for row in data]
-    times_s, time_violations = _times(time_cells, lines, header[time_at].strip(), zone)
-    kw, value_violations = _values([row[value_at].strip() for row in data], lines, header[value_at].strip())
-    violations = time_violations + value_violations
-    if violations:
-        raise InvalidSeriesError(sorted(violations, key=lambda violation: violation.row or 0))
-    return LoadSeries(times_s, kw, lines, zone)
-
-
 def _header_violation(header: list[str]) -> Violation:
     names = ", ".join(_shown(cell) for cell in header[:8])
     wanted = f"one column {_any_of(TIME_HEADERS)} and one column {_any_of(VALUE_HEADERS)}"
@@ -150,73 +153,77 @@ def _header_violation(header: list[str]) -> Violation:
     return Violation("header", f"the header names {names}; needed are {wanted}", line=1)
 
 
-def _times(
-    cells: list[str], lines: NDArray[np.int64], column: str, zone: ZoneInfo
-) -> tuple[NDArray[np.int64], list[Violation]]:
-    parsed = parse_times(cells)
+@dataclass(frozen=True)
+class _Column:
+    name: str
+    cells: list[str]
+    lines: Lines
 
-    def violation(rule: str, index: int, message: str) -> Violation:
-        return Violation(rule, f"{_shown(cells[index])} {message}", index + 1, int(lines[index]), column)
 
+class _Faults:
+    """The rows of a column that break a rule: the first of them told, all counted."""
+
+    def __init__(
+        self, column: _Column, rule: str, indices: NDArray[np.intp] | list[int], message: str
+    ) -> None:
+        self.count = len(indices)
+        self.listed = [
+            Violation(
+                rule, f"{_shown(column.cells[i])} {message}", int(i) + 1, int(column.lines[i]), column.name
+            )
+            for i in indices[:MAX_LISTED]
+        ]
+
+
+def _times(column: _Column, zone: ZoneInfo) -> tuple[NDArray[np.int64], _Faults]:
+    parsed = parse_times(column.cells)
     if not parsed.valid.all():
-        first = next((cells[i] for i in np.flatnonzero(parsed.valid)), None)
-        wanted = f"a time written like {_shown(first)}" if first else EXPECTED
-        bad = np.flatnonzero(~parsed.valid)
-        return parsed.seconds, [violation("time", int(i), f"is not {wanted}") for i in bad]
-    if parsed.absolute:
-        utc_s = parsed.seconds
-    else:
+        like = next(
+            (f"a time written like {_shown(column.cells[i])}" for i in np.flatnonzero(parsed.valid)), EXPECTED
+        )
+        return parsed.seconds, _Faults(column, "time", np.flatnonzero(~parsed.valid), f"is not {like}")
+    utc_s = parsed.seconds
+    if not parsed.absolute:
         utc_s, skipped = to_utc(parsed.seconds, zone)
         if skipped.any():
             message = (
                 f"does not exist in {zone.key}: the clock went forward over it; name the file's zone with tz"
             )
-            return utc_s, [violation("clock_change", int(i), message) for i in np.flatnonzero(skipped)]
-    back = np.flatnonzero(np.diff(utc_s) <= 0) + 1
-    return utc_s, [
-        violation(
-            *(
-                ("duplicate", int(i), "stands on the row before, too")
-                if utc_s[i] == utc_s[i - 1]
-                else (
-                    "order",
-                    int(i),
-                    f"comes after {time_text(utc_s[i - 1], zone)}: rows must be oldest first",
-                )
-            )
-        )
-        for i in back
-    ]
+            return utc_s, _Faults(column, "clock_change", np.flatnonzero(skipped), message)
+    steps_s = np.diff(utc_s)
+    twice = np.flatnonzero(steps_s == 0) + 1
+    if twice.size:
+        return utc_s, _Faults(column, "duplicate", twice, "stands on the row before, too")
+    back = np.flatnonzero(steps_s < 0) + 1
+    before = f"comes after {time_text(utc_s[back[0] - 1], zone)}" if back.size else ""
+    return utc_s, _Faults(column, "order", back, f"{before}: rows must be oldest first")
 
 
-def _values(
-    cells: list[str], lines: NDArray[np.int64], column: str
-) -> tuple[NDArray[np.float64], list[Violation]]:
+def _values(column: _Column) -> tuple[NDArray[np.float64], _Faults]:
+    cells = column.cells
     joined = "".join(cells)
-    comma = "," in joined and "." not in joined
-    if comma:
-        cells = [cell.replace(",", ".") for cell in cells]
-        joined = joined.replace(",", ".")
-    kw = None
+    if "," in joined and ("." not in joined or _mostly_commas(cells)):
+        # A point in a column of decimal commas must not become one.
+        cells = [cell.replace(",", ".") if "." not in cell else "" for cell in cells]
+        joined = "".join(cells)
+    kw = np.zeros(len(cells))
     if not _NOT_OF_A_NUMBER.search(joined):
         try:
             kw = np.array(cells, dtype=np.float64)
         except ValueError:
-            kw = None
-    if kw is not None and (np.abs(kw) <= MAX_VALUE_KW).all():
-        return kw, []
-    violations = [
-        Violation(
-            "value",
-            f"{_shown(cell.replace('.', ',') if comma else cell)} is not a power in kW",
-            i + 1,
-            int(lines[i]),
-            column,
-        )
-        for i, cell in enumerate(cells)
-        if not _is_power(cell)
-    ]
-    return np.zeros(len(cells)), violations
+            pass
+        else:
+            if (np.abs(kw) <= MAX_VALUE_KW).all():
+                return kw, _Faults(column, "value", [], "")
+    bad = [i for i, cell in enumerate(cells) if not _is_power(cell)]
+    return kw, _Faults(column, "value", bad, "is not a power in kW")
+
+
+def _mostly_commas(cells: list[str]) -> bool:
+    """Whether more of the cells are numbers with a decimal comma than with a decimal point."""
+    commas = sum("," in cell and "." not in cell and _is_power(cell.replace(",", ".")) for cell in cells)
+    points = sum("." in cell and _is_power(cell) for cell in cells)
+    return commas > points
 
 
 def _is_power(cell: str) -> bool:
@@ -225,8 +232,7 @@ def _is_power(cell: str) -> bool:
 
 def _shown(cell: str) -> str:
     """A cell as an error may repeat it: short, and with nothing unprintable."""
-    text = cell if len(cell) <= MAX_CELL else cell[:MAX_CELL] + "..."
-    return repr(text)
+    return repr(cell if len(cell) <= MAX_CELL else cell[:MAX_CELL] + "...")
 
 
 def _any_of(names: tuple[str, ...]) -> str:

@@ -6,11 +6,14 @@ from datetime import UTC, datetime, tzinfo
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import InvalidSeriesError, Violation
+from pipelines.errors import MAX_LISTED, InvalidSeriesError, Violation
 from pipelines.preprocessing.wall_clock import EARLIEST_S, LATEST_S, Seconds
 
 MAX_VALUE_KW = 1e9
 """Largest power taken, either sign: a terawatt is more than any meter shows."""
+
+MAX_STEPS = 400_000
+"""Longest history taken: eleven years of quarter-hours."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,17 @@ def regular_series(start: datetime, kw: NDArray[np.float64], *, resolution_s: in
         )
     if not kw.size:
         raise InvalidSeriesError([Violation("length", "the series has no values")])
+    if kw.size > MAX_STEPS:
+        raise InvalidSeriesError([Violation("length", f"the series has over {MAX_STEPS:,} values")])
     end_s = start_s + resolution_s * kw.size
     if start_s < EARLIEST_S or end_s > LATEST_S:
         raise InvalidSeriesError([Violation("time", "times must lie between 1970 and 2100")])
     bad = np.flatnonzero(~(np.abs(kw) <= MAX_VALUE_KW))
     if bad.size:
+        listed = bad[:MAX_LISTED].tolist()
         raise InvalidSeriesError(
-            [Violation("value", f"{kw[i]} is not a power in kW", row=int(i) + 1, column="kw") for i in bad]
+            [Violation("value", f"{kw[i]} is not a power in kW", row=i + 1, column="kw") for i in listed],
+            bad.size,
         )
     return LoadSeries(np.arange(kw.size, dtype=np.int64) * resolution_s + int(start_s), kw)
 

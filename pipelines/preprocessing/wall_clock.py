@@ -7,7 +7,7 @@ converts too, but costs each gateway process 46 MB (docs/decisions/0004).
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,14 @@ LATEST_S = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 """Times are taken from EARLIEST_S up to and without LATEST_S."""
 
 _DAY_S = 86_400
+_ZONES = available_timezones() - {"Factory", "localtime", "posixrules"}
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The IANA zone of a name; raises ValueError where there is none. The machine's own zone is not one."""
+    if name not in _ZONES:
+        raise ValueError(f"{name[:64]!r} is not a time zone; name one like Europe/Berlin or UTC")
+    return ZoneInfo(name)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from pipelines.errors import InvalidSeriesError
 from pipelines.preprocessing.meter_file import read_meter_file
+from pipelines.preprocessing.wall_clock import zone_named
 from pipelines.training.errors import ExportCheckError, TooLittleDataError
 from pipelines.training.evaluation import Score
 from pipelines.training.hyperparameters import Architecture, Hyperparameters
@@ -50,9 +51,9 @@ def main(
 
 def _zone(name: str) -> ZoneInfo:
     try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError) as error:
-        raise typer.BadParameter(f"there is no zone {name!r}", param_hint="--time-zone") from error
+        return zone_named(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--time-zone") from error
 
 
 def _run(data: Path | None, zone: ZoneInfo, out: Path) -> None:

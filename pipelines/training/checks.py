@@ -12,8 +12,7 @@ from tensorflow.core.protobuf import config_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from pipelines.postprocessing import denormalise
-from pipelines.preprocessing.features import model_input
-from pipelines.preprocessing.series import regular_series
+from pipelines.preprocessing.features import known_input
 from pipelines.spec import SIGNATURE, ForecastSpec
 from pipelines.training.errors import ExportCheckError
 from pipelines.training.export import COMPILED, PLAIN, WARMUP_FILE
@@ -70,7 +69,7 @@ def check_version(folder: Path, expected: ForecastSpec) -> None:
             raise ExportCheckError(f"signatures are missing: {', '.join(sorted(missing))}")
         if version.spec() != expected:
             raise ExportCheckError("the spec in the model is not the one it was exported with")
-        known = _known_window(expected)
+        known = known_input(expected)
         wanted = np.array(expected.known_request.forecast_kw)
         for batch in expected.batch_sizes:
             windows = _varied(known, batch)
@@ -86,12 +85,6 @@ def warmup_requests(folder: Path) -> list[Any]:
     """The PredictRequests that a server replays when it loads the version."""
     records = tf.data.TFRecordDataset(str(folder / WARMUP_FILE)).as_numpy_iterator()
     return [prediction_log_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
-
-
-def _known_window(spec: ForecastSpec) -> NDArray[np.float32]:
-    known = spec.known_request
-    history = regular_series(known.start, np.array(known.history_kw), resolution_s=spec.resolution_s)
-    return model_input(history, spec)
 
 
 def _varied(window: NDArray[np.float32], batch: int) -> NDArray[np.float32]:

@@ -80,7 +80,7 @@ _TYPES = {
 _NUMBERS = {type_.array: number for number, type_ in _TYPES.items()}
 
 
-def decode(tensor: TensorMessage) -> NDArray[Any]:
+def decode(tensor: TensorMessage, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
     """The array a message stands for; strings as an object array of bytes.
 
     Elements come from `tensor_content`, or where that is empty from the typed field of the dtype: a field
@@ -88,15 +88,15 @@ def decode(tensor: TensorMessage) -> NDArray[Any]:
     read-only view of its bytes.
 
     Raises InvalidTensorError for a dtype or rank that is not known, a shape that cannot be, values that do
-    not fit it, and more than MAX_BYTES.
+    not fit it, and more than `max_bytes`.
     """
     type_ = _TYPES.get(tensor.dtype)
     if type_ is None:
         raise InvalidTensorError(f"dtype {tensor.dtype} is not supported")
     shape = _shape(tensor)
     count = math.prod(shape)
-    if count * type_.array.itemsize > MAX_BYTES:
-        limit = MAX_BYTES // type_.array.itemsize
+    if count * type_.array.itemsize > max_bytes:
+        limit = max_bytes // type_.array.itemsize
         raise InvalidTensorError(
             f"shape {list(shape)} has {count} elements; {type_.name} is limited to {limit}"
         )

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.postprocessing import denormalise
-from pipelines.preprocessing.features import model_input
-from pipelines.preprocessing.series import regular_series
+from pipelines.preprocessing.features import known_input
 from pipelines.spec import SIGNATURE, ForecastSpec
 from services.core.errors import (
     ModelFailedError,
@@ -39,10 +38,11 @@ class ModelServer(Protocol):
         version: int,
         signature: str,
         inputs: dict[str, NDArray[np.float32]],
+        output: str,
         *,
         timeout_s: float,
-    ) -> dict[str, NDArray[np.generic]]:
-        """The outputs of one signature of one version, by name.
+    ) -> NDArray[np.generic]:
+        """One output of one signature of one version.
 
         Raises VersionGoneError where the model server no longer has that version.
         """
@@ -123,7 +123,8 @@ class Models:
         except ServiceError as error:
             self._states[name] = replace(self._states[name], problem=str(error))
             if str(error) != state.problem:
-                log.warning("model %s: %s: %s", name, error, " ".join(str(error.__cause__).split()))
+                why = "; ".join([str(error), *getattr(error, "__notes__", ())])
+                log.log(logging.WARNING if state.model else logging.INFO, "model %s: %s", name, why)
         except Exception:  # the watch outlives any surprise
             self._states[name] = replace(self._states[name], problem="The model cannot be read")
             log.exception("model %s cannot be read", name)
@@ -144,9 +145,11 @@ class Models:
     async def _read(self, name: str, version: int) -> ServedModel | None:
         """A version with its spec and the signature to ask; None where it does not answer rightly."""
         try:
-            outputs = await self._server.predict(name, version, SIGNATURE, {}, timeout_s=self._timeout_s)
-            spec = ForecastSpec.model_validate_json(outputs[SIGNATURE].item())
-        except (ModelFailedError, KeyError, ValueError) as error:
+            document = await self._server.predict(
+                name, version, SIGNATURE, {}, SIGNATURE, timeout_s=self._timeout_s
+            )
+            spec = ForecastSpec.model_validate_json(document.item())
+        except (ModelFailedError, ValueError) as error:
             self._warn_once(name, version, f"has no forecast spec that can be read here: {error}")
             return None
         for signature in spec.signatures:
@@ -162,20 +165,29 @@ class Models:
             log.warning("model %s: version %d %s", name, version, " ".join(fault.split()))
 
     async def _answers_rightly(self, model: ServedModel) -> bool:
-        spec, known = model.spec, model.spec.known_request
-        history = regular_series(known.start, np.array(known.history_kw), resolution_s=spec.resolution_s)
+        spec = model.spec
         try:
-            outputs = await self._server.predict(
-                model.name,
-                model.version,
-                model.signature,
-                {spec.input: model_input(history, spec)},
-                timeout_s=self._timeout_s,
-            )
+            answer = await ask(self._server, model, known_input(spec), timeout_s=self._timeout_s)
         except ModelFailedError:
             return False
-        answer = outputs.get(spec.output)
-        if answer is None or answer.shape != (1, spec.horizon) or answer.dtype != np.float32:
-            return False
-        forecast_kw = denormalise(answer[0].astype(np.float32), mean_kw=spec.load.mean, std_kw=spec.load.std)
-        return bool(np.allclose(forecast_kw, known.forecast_kw, rtol=0, atol=_TOLERANCE * spec.load.std))
+        forecast_kw = denormalise(answer, mean_kw=spec.load.mean, std_kw=spec.load.std)
+        return bool(
+            np.allclose(forecast_kw, spec.known_request.forecast_kw, rtol=0, atol=_TOLERANCE * spec.load.std)
+        )
+
+
+async def ask(
+    server: ModelServer, model: ServedModel, window: NDArray[np.float32], *, timeout_s: float
+) -> NDArray[np.float32]:
+    """A model's answer to one window, shape (1, window, feature): shape (horizon,), normalised.
+
+    Raises ModelFailedError where it answers another shape or type.
+    """
+    spec = model.spec
+    answer = await server.predict(
+        model.name, model.version, model.signature, {spec.input: window}, spec.output, timeout_s=timeout_s
+    )
+    if answer.shape != (1, spec.horizon) or answer.dtype != np.float32:
+        raise ModelFailedError("The model server answered something that is not a forecast")
+    forecast: NDArray[np.float32] = answer[0].astype(np.float32, copy=False)
+    return forecast

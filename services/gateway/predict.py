@@ -1,9 +1,10 @@
 """The use case: a load history in, the quarter-hours that follow out."""
 
 import asyncio
-import zoneinfo
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,16 @@ from pipelines.postprocessing import Forecast, forecast
 from pipelines.preprocessing.features import model_input
 from pipelines.preprocessing.meter_file import read_meter_file
 from pipelines.preprocessing.series import LoadSeries, last_window, regular_series
+from pipelines.preprocessing.wall_clock import zone_named
 from pipelines.spec import ForecastSpec
 from services.core.errors import DeadlineError, InvalidRequestError, ModelFailedError
-from services.gateway.models import Models, ModelServer, ServedModel, VersionGoneError
+from services.gateway.models import Models, ModelServer, ServedModel, VersionGoneError, ask
 
 _LARGE_BYTES = 256 * 1024
-"""Files above this are read in a thread: a week takes under a millisecond, 10 MiB a good part of a second."""
+"""Histories above this are read in a thread: a week takes a millisecond, 10 MiB a good part of a second."""
+
+# One at a time, so that many large files at once do not take many times their memory.
+_READER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read")
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Predictor:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         model = self.models.served(name)
-        window = await _window(history, model.spec)
+        window = await _window(history, model.spec, timeout_s)
         try:
             return await self._ask(model, window, deadline - loop.time())
         except VersionGoneError:
@@ -76,39 +81,34 @@ class Predictor:
     async def _ask(self, model: ServedModel, window: LoadSeries, timeout_s: float) -> Prediction:
         if timeout_s <= 0:
             raise DeadlineError("There was no time left to ask the model")
-        spec = model.spec
-        outputs = await self.server.predict(
-            model.name,
-            model.version,
-            model.signature,
-            {spec.input: model_input(window, spec)},
-            timeout_s=timeout_s,
-        )
+        answer = await ask(self.server, model, model_input(window, model.spec), timeout_s=timeout_s)
         try:
-            answer = outputs[spec.output].astype(np.float32)
-            return Prediction(model, forecast(answer[0], window, spec))
-        except (KeyError, IndexError, ValueError) as error:
+            return Prediction(model, forecast(answer, window, model.spec))
+        except ValueError as error:
             raise ModelFailedError("The model server answered something that is not a forecast") from error
 
 
-async def _window(history: History, spec: ForecastSpec) -> LoadSeries:
-    if isinstance(history, MeterFile):
-        if len(history.content) > _LARGE_BYTES:
-            return await asyncio.to_thread(_window_of_file, history, spec)
-        return _window_of_file(history, spec)
-    series = regular_series(history.start, history.kw, resolution_s=spec.resolution_s)
-    return last_window(series, window=spec.window, resolution_s=spec.resolution_s)
-
-
-def _window_of_file(file: MeterFile, spec: ForecastSpec) -> LoadSeries:
-    series = read_meter_file(file.content, zone=_zone(file.time_zone) if file.time_zone else spec.zone)
-    return last_window(series, window=spec.window, resolution_s=spec.resolution_s)
-
-
-def _zone(name: str) -> zoneinfo.ZoneInfo:
+async def _window(history: History, spec: ForecastSpec, timeout_s: float) -> LoadSeries:
+    size = len(history.content) if isinstance(history, MeterFile) else history.kw.nbytes
+    if size <= _LARGE_BYTES:
+        return _read(history, spec)
+    reading = asyncio.get_running_loop().run_in_executor(_READER, _read, history, spec)
     try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidRequestError(
-            f"{name[:64]!r} is not a time zone; name one like Europe/Berlin or UTC"
-        ) from None
+        return await asyncio.wait_for(reading, timeout_s)
+    except TimeoutError:
+        raise DeadlineError("The history could not be read in time; send less of it") from None
+
+
+def _read(history: History, spec: ForecastSpec) -> LoadSeries:
+    if isinstance(history, MeterFile):
+        series = read_meter_file(history.content, zone=_zone(history.time_zone, spec))
+    else:
+        series = regular_series(history.start, history.kw, resolution_s=spec.resolution_s)
+    return last_window(series, window=spec.window, resolution_s=spec.resolution_s)
+
+
+def _zone(name: str | None, spec: ForecastSpec) -> ZoneInfo:
+    try:
+        return spec.zone if name is None else zone_named(name)
+    except ValueError as error:
+        raise InvalidRequestError(str(error)) from None

@@ -17,9 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from pipelines.preprocessing.features import model_input
-from pipelines.preprocessing.series import regular_series
-from pipelines.spec import ForecastSpec
+from pipelines.preprocessing.features import known_input
 from services.local.pair import HOST, PairError, free_ports, running_pair
 from tests.benchmarks.measure import OUT, figures, keep_report, keep_samples, machine
 from tests.benchmarks.predict_clients import GrpcPredict, HttpPredict
@@ -53,7 +51,7 @@ def main() -> None:
             status.stop()
             spec = rpc.spec(MODEL)
             signature = spec.signatures[0]
-            window = _window(spec)
+            window = known_input(spec)
             calls: dict[str, Call] = {
                 "grpc": lambda: rpc.predict(MODEL, signature, spec, window),
                 "http": lambda: http.predict(MODEL, signature, spec, window),
@@ -62,13 +60,6 @@ def main() -> None:
     except PairError as error:
         sys.exit(str(error))
     report(samples_s, n, signature)
-
-
-def _window(spec: ForecastSpec) -> NDArray[np.float32]:
-    known = spec.known_request
-    return model_input(
-        regular_series(known.start, np.array(known.history_kw), resolution_s=spec.resolution_s), spec
-    )
 
 
 def measure(calls: dict[str, Call], n: int) -> dict[str, list[float]]:

@@ -15,9 +15,10 @@ from wattgate.tfserving.v1 import get_model_status_pb2, predict_pb2
 
 log = logging.getLogger(__name__)
 
+# Forecasts and specs are small; a model server that answers more is not one of ours.
+_MAX_ANSWER_BYTES = 4 * 1024 * 1024
 _CHANNEL_OPTIONS = (
-    # Forecasts and specs are small; a model server that answers more is not one of ours.
-    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
     # The default waits up to two minutes between attempts to reconnect.
     ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.initial_reconnect_backoff_ms", 200),
@@ -61,34 +62,42 @@ class TensorFlowServing:
         version: int,
         signature: str,
         inputs: dict[str, NDArray[np.float32]],
+        output: str,
         *,
         timeout_s: float,
-    ) -> dict[str, NDArray[np.generic]]:
-        """The outputs of one signature of one version, by name."""
+    ) -> NDArray[np.generic]:
+        """One output of one signature of one version."""
         request = predict_pb2.PredictRequest()
         request.model_spec.name = model
         request.model_spec.version.value = version
         request.model_spec.signature_name = signature
+        request.output_filter.append(output)
         for name, array in inputs.items():
             tensors.encode(array, request.inputs[name], packed=True)
         try:
             response = await self._prediction.Predict(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise _ours(error, timeout_s) from error
+        if output not in response.outputs:
+            raise ModelFailedError("The model server did not answer the output asked for")
         try:
-            return {name: tensors.decode(tensor) for name, tensor in response.outputs.items()}
+            return tensors.decode(response.outputs[output], max_bytes=_MAX_ANSWER_BYTES)
         except tensors.InvalidTensorError as error:
             raise ModelFailedError("The model server answered a tensor that cannot be read") from error
 
 
 def _ours(error: grpc.aio.AioRpcError, timeout_s: float) -> ServiceError:
-    """What the caller is told of a failed call; the model server's own words stay in our log."""
+    """What the caller is told of a failed call; the model server's own words are a note for our log."""
     code = error.code()
+    ours: ServiceError
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return DeadlineError(f"The model server did not answer within {timeout_s:.1f} s")
-    if code is grpc.StatusCode.NOT_FOUND:
-        return VersionGoneError("The model server does not have this version of the model")
-    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
-        return ModelUnavailableError("The model server does not answer; try again in a moment")
-    log.warning("model server: %s: %s", code.name, error.details())
-    return ModelFailedError("The model server refused the request")
+        ours = DeadlineError(f"The model server did not answer within {timeout_s:.1f} s")
+    elif code is grpc.StatusCode.NOT_FOUND:
+        ours = VersionGoneError("The model server does not have this version of the model")
+    elif code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+        ours = ModelUnavailableError("The model server does not answer; try again in a moment")
+    else:
+        log.warning("model server: %s: %s", code.name, error.details())
+        ours = ModelFailedError("The model server refused the request")
+    ours.add_note(f"{code.name}: {error.details()}")
+    return ours

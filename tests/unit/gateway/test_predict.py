@@ -36,7 +36,7 @@ class FakeModelServer:
             raise ModelUnavailableError("down")
         return sorted(self.versions, reverse=True)
 
-    async def predict(self, model, version, signature, inputs, *, timeout_s):
+    async def predict(self, model, version, signature, inputs, output, *, timeout_s):
         self.calls.append((version, signature))
         if self.down:
             raise ModelUnavailableError("down")
@@ -46,10 +46,8 @@ class FakeModelServer:
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, ForecastSpec):
-            return {SIGNATURE: np.array(answer.model_dump_json().encode(), dtype=object)}
-        if signature == SIGNATURE:
-            return {SIGNATURE: answer}
-        return {"forecast": answer}
+            return np.array(answer.model_dump_json().encode(), dtype=object)
+        return answer
 
 
 def serving(spec, **signatures):
@@ -138,7 +136,15 @@ async def test_a_model_server_that_is_down_is_told_and_found_again():
 
 @pytest.mark.parametrize(
     "answer",
-    [np.zeros((1, 7), np.float32), np.zeros((0, 8), np.float32), np.full((1, 8), np.nan, np.float32)],
+    [
+        np.zeros((1, 7), np.float32),
+        np.zeros((0, 8), np.float32),
+        np.zeros((2, 8), np.float32),
+        np.zeros((1, 8), np.float64),
+        np.full((1, 8), b"1", object),
+        np.full((1, 8), np.nan, np.float32),
+        np.full((1, 8), 3e38, np.float32),
+    ],
 )
 async def test_an_answer_that_is_no_forecast_never_reaches_the_caller(answer):
     server = FakeModelServer({1: serving(a_spec())})
