@@ -63,9 +63,9 @@ clean: ## Remove what was built, and the virtual environment; keep var/
 	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 $(BIN)/python:
-	@echo "Setting up $(VENV) (once)"
 	@$(or $(PYTHON),false) -c '$(SUPPORTED)' 2>/dev/null \
 		|| { echo "Wattgate needs Python 3.11, 3.12 or 3.13; name one with PYTHON=/path/to/python"; exit 1; }
+	@echo "Setting up $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
 
 $(RUN_READY): $(BIN)/python requirements/build.txt requirements/gateway.txt requirements/serving.txt pyproject.toml

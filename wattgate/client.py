@@ -32,6 +32,8 @@ class Forecast:
 
     model: str
     model_version: int
+    data_until: datetime
+    """End of the history, where the forecast begins."""
     steps: tuple[Step, ...]
 
 
@@ -75,7 +77,8 @@ class HttpsClient:
             Step(datetime.fromisoformat(s["valid_from"]), datetime.fromisoformat(s["valid_to"]), s["kw"])
             for s in answer["steps"]
         )
-        return Forecast(answer["model"], answer["model_version"], steps)
+        until = datetime.fromisoformat(answer["data_until"])
+        return Forecast(answer["model"], answer["model_version"], until, steps)
 
     def __enter__(self) -> Self:
         return self
@@ -106,7 +109,7 @@ class GrpcClient:
         request = pb.ForecastRequest(model=model, file=pb.MeterFile(csv=csv, time_zone=time_zone or ""))
         answer = self._stub.Forecast(request, timeout=self._timeout_s)
         steps = tuple(Step(_time(s.valid_from), _time(s.valid_to), s.kw) for s in answer.steps)
-        return Forecast(answer.model, answer.model_version, steps)
+        return Forecast(answer.model, answer.model_version, _time(answer.data_until), steps)
 
     def __enter__(self) -> Self:
         return self

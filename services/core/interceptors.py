@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
-from services.core.errors import ServiceError, as_status, reported
+from services.core.errors import InvalidRequestError, ServiceError, as_status, reported
 
 log = logging.getLogger(__name__)
 
@@ -75,3 +76,30 @@ class Authenticated(_UnaryInterceptor):
         values = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
         await self._admit(str(values[0]) if len(values) == 1 else None)
         return await unary(request, context)
+
+
+class Deserialized(grpc.aio.ServerInterceptor):
+    """Parses messages where a refusal can still be said. Must be the innermost.
+
+    gRPC itself would parse before any interceptor is asked, and answer what cannot be parsed with the
+    name of a Python exception.
+    """
+
+    async def intercept_service(
+        self, continuation: Continuation, details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        """Take the parser off the handler, and run it within."""
+        handler = await continuation(details)
+        if handler is None:
+            return None
+        unary: Any = handler.unary_unary
+        parse: Any = handler.request_deserializer
+
+        async def answer(raw: bytes, context: Any) -> Any:
+            try:
+                request = parse(raw)
+            except DecodeError:
+                raise InvalidRequestError("The message cannot be read as the request of this call") from None
+            return await unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(answer, None, handler.response_serializer)

@@ -9,10 +9,10 @@ import uvloop
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from services.gateway.rest.server import create_server as create_https_server
+from services.gateway.rest.server import HttpsServer
 from services.gateway.rpc.server import create_server as create_rpc_server
 from services.gateway.settings import Settings
-from services.gateway.wiring import open_gateway
+from services.gateway.wiring import StartError, open_gateway
 
 log = logging.getLogger("wattgate.gateway")
 
@@ -23,17 +23,19 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with open_gateway(settings) as gateway:
-        https, rpc = create_https_server(gateway), create_rpc_server(gateway)
+        https, rpc = HttpsServer(gateway), create_rpc_server(gateway)
         await rpc.start()
-        serving = asyncio.create_task(https.serve())
+        serving = asyncio.create_task(https.run_until_told())
         log.info(
             "HTTPS on port %d, gRPC on port %d, address %s",
             settings.https_port,
             settings.grpc_port,
             settings.bind_address,
         )
-        await stop.wait()
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
         log.info("Finishing the calls in flight")
+        stopping.cancel()
         https.should_exit = True
         await asyncio.gather(serving, rpc.stop(settings.drain_s))
 
@@ -41,17 +43,23 @@ async def serve(settings: Settings) -> None:
 def main() -> None:
     """Read the settings from the environment and serve."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     try:
         settings = Settings()
+        uvloop.run(serve(settings))
     except (SettingsError, ValidationError) as error:
         sys.exit(_explained(error))
-    uvloop.run(serve(settings))
+    except StartError as error:
+        sys.exit(f"The gateway cannot start: {error}")
 
 
 def _explained(error: SettingsError | ValidationError) -> str:
     if isinstance(error, SettingsError):
         return f"The gateway cannot start: {error}"
-    lines = [f"  GATEWAY_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+    lines = [
+        f"  {'_'.join(['GATEWAY', *map(str, fault['loc'])]).upper()}: {fault['msg']}"
+        for fault in error.errors()
+    ]
     return "\n".join(["The gateway cannot start; mend these settings:", *lines])
 
 

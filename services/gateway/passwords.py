@@ -46,15 +46,17 @@ async def hash_password(password: str) -> str:
 
 async def password_matches(password: str, hashed: str | None) -> bool:
     """Whether a password is the hash's; with no hash it is not, after just as long."""
-    known = hashed is not None
-    matches = await _in_worker(bcrypt.checkpw, password.encode(), (hashed or _nobodys_hash()).encode())
-    return matches and known
+    return await _in_worker(_matches, password.encode(), None if hashed is None else hashed.encode())
+
+
+def _matches(password: bytes, hashed: bytes | None) -> bool:
+    return bcrypt.checkpw(password, hashed or _nobodys_hash()) and hashed is not None
 
 
 @cache
-def _nobodys_hash() -> str:
-    return bcrypt.hashpw(b"", bcrypt.gensalt(COST)).decode()
+def _nobodys_hash() -> bytes:
+    return bcrypt.hashpw(b"", bcrypt.gensalt(COST))
 
 
-async def _in_worker(work: Callable[[bytes, bytes], T], password: bytes, salt: bytes) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_WORKERS, work, password, salt)
+async def _in_worker(work: Callable[..., T], *arguments: bytes | None) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_WORKERS, work, *arguments)

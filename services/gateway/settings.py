@@ -1,7 +1,11 @@
 """Everything the gateway can be told, each by an environment variable GATEWAY_<NAME>."""
 
-from pydantic import FilePath, PositiveFloat, PositiveInt
+from typing import Annotated, Self
+
+from pydantic import Field, FilePath, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Settings(BaseSettings):
@@ -11,8 +15,8 @@ class Settings(BaseSettings):
 
     bind_address: str = "127.0.0.1"
     """Address both ports listen on; 0.0.0.0 for all."""
-    https_port: int = 8443
-    grpc_port: int = 8444
+    https_port: Port = 8443
+    grpc_port: Port = 8444
     tls_certificate: FilePath
     """PEM chain of both ports, the server's own certificate first."""
     tls_key: FilePath
@@ -43,3 +47,9 @@ class Settings(BaseSettings):
     max_upload_bytes: PositiveInt = 10 * 1024 * 1024
     docs: bool = False
     """Whether /docs and /openapi.json are served; for development."""
+
+    @model_validator(mode="after")
+    def _default_model_is_served(self) -> Self:
+        if self.default_model not in self.models:
+            raise ValueError(f"default_model {self.default_model!r} is not among the models")
+        return self

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, DateTime, MetaData, String, Table, event, insert, select, update
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from services.core.errors import UserStoreUnavailableError
@@ -53,7 +53,10 @@ class UserStore:
 
     def __init__(self, database_url: str) -> None:
         """Name the database, sqlite:///... or postgresql://...; nothing is opened yet."""
-        url = make_url(database_url)
+        try:
+            url = make_url(database_url)
+        except ArgumentError as error:
+            raise ValueError(f"{database_url!r} is not a database URL") from error
         if url.drivername not in _DRIVERS:
             raise ValueError(
                 f"database_url must start with sqlite:/// or postgresql://, not {url.drivername}"
@@ -69,7 +72,12 @@ class UserStore:
     async def create(self) -> None:
         """Make the table where there is none yet; a file for it, only for its owner to read."""
         if self._file:
-            self._file.touch(mode=0o600)
+            try:
+                self._file.touch(mode=0o600)
+            except OSError as error:
+                raise UserStoreUnavailableError(
+                    f"{self._file} cannot be written: {error.strerror}"
+                ) from error
         async with self._transaction() as connection:
             await connection.run_sync(_metadata.create_all)
 
@@ -79,7 +87,8 @@ class UserStore:
 
     async def by_name(self, username: str) -> User | None:
         """The user of a name, however it is cased."""
-        return await self._one(_users.c.username == normalised(username))
+        name = normalised(username)
+        return await self._one(_users.c.username == name) if _is_name(name) else None
 
     async def by_id(self, user_id: str) -> User | None:
         """The user of an id."""
@@ -94,7 +103,7 @@ class UserStore:
     async def add(self, username: str, password_hash: str) -> User:
         """Add a user. Raises UserError where the name is taken, empty or too long."""
         name = normalised(username)
-        if not name or len(name) > MAX_USERNAME or not name.isprintable():
+        if not _is_name(name):
             raise UserError(f"a username has 1 to {MAX_USERNAME} printable characters")
         user = User(uuid.uuid4().hex, name, password_hash, disabled=False)
         row = {**user.__dict__, "created_at": datetime.now(UTC)}
@@ -126,12 +135,18 @@ class UserStore:
         except IntegrityError:
             raise
         except SQLAlchemyError as error:
-            raise UserStoreUnavailableError("The user table cannot be reached") from error
+            unavailable = UserStoreUnavailableError("The user table cannot be reached")
+            unavailable.add_note(str(error).partition("\n")[0])
+            raise unavailable from error
 
 
 def normalised(username: str) -> str:
     """One spelling per name: Unicode NFKC, case folded."""
     return unicodedata.normalize("NFKC", username).casefold().strip()
+
+
+def _is_name(name: str) -> bool:
+    return 0 < len(name) <= MAX_USERNAME and name.isprintable()
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from services.core.errors import UserStoreUnavailableError
 from services.gateway.adapters.tfserving import TensorFlowServing, open_channel
 from services.gateway.login import Login
 from services.gateway.models import Models
@@ -12,6 +13,10 @@ from services.gateway.predict import Predictor
 from services.gateway.settings import Settings
 from services.gateway.tokens import Tokens, read_key
 from services.gateway.users import UserStore
+
+
+class StartError(Exception):
+    """The gateway cannot start as it is set up; the message says what to mend."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,17 @@ class Gateway:
 
 @asynccontextmanager
 async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
-    """Open the user table and the channel to the model server, and close both in the end."""
-    key = read_key(settings.token_key.read_bytes())
+    """Open the user table and the channel to the model server, and close both in the end.
+
+    Raises StartError.
+    """
+    try:
+        key = read_key(settings.token_key.read_bytes())
+        users = UserStore(settings.database_url)
+        await users.create()
+    except (ValueError, TypeError, OSError, UserStoreUnavailableError) as error:
+        raise StartError("; ".join([str(error), *getattr(error, "__notes__", ())])) from error
     tokens = Tokens(key, settings.token_issuer, settings.token_audience, settings.token_lifetime_s)
-    users = UserStore(settings.database_url)
-    await users.create()
     async with open_channel(settings.model_server) as channel:
         server = TensorFlowServing(channel)
         models = Models(server, settings.models, timeout_s=settings.timeout_s)

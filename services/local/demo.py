@@ -18,7 +18,7 @@ from wattgate.client import Forecast, Forecaster, GrpcClient, HttpsClient
 
 MODELS = Path("models")
 SAMPLE = Path("samples/supermarket.csv")
-ZONE = ZoneInfo("Europe/Berlin")
+SAMPLE_ZONE = ZoneInfo("Europe/Berlin")
 OUT = Path("build")
 _SHOWN_STEPS = 96
 _CONSOLE = Console()
@@ -76,7 +76,7 @@ def _table(forecasts: Forecasts) -> Table:
         table.add_column(f"{model} ({edge})", justify="right")
     for i, first in enumerate(forecasts["https"][columns[0][1]].steps):
         values = (f"{forecasts[edge][model].steps[i].kw:.2f}" for edge, model in columns)
-        table.add_row(f"{first.valid_from.astimezone(ZONE):%a %d.%m. %H:%M}", *values)
+        table.add_row(f"{first.valid_from.astimezone(SAMPLE_ZONE):%a %d.%m. %H:%M}", *values)
     return table
 
 
@@ -85,7 +85,7 @@ def _plot(forecasts: dict[str, Forecast], file: Path) -> None:
     from matplotlib import dates
     from matplotlib import pyplot as plt
 
-    history = read_meter_file(SAMPLE.read_bytes(), zone=ZONE)
+    history = read_meter_file(SAMPLE.read_bytes(), zone=SAMPLE_ZONE)
     times = [datetime.fromtimestamp(int(time_s), UTC) for time_s in history.times_s[-_SHOWN_STEPS:]]
     figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
     axes.plot(times, history.kw[-_SHOWN_STEPS:], color="black", label="history")
@@ -94,8 +94,8 @@ def _plot(forecasts: dict[str, Forecast], file: Path) -> None:
         axes.plot(
             [step.valid_from for step in steps], [step.kw for step in steps], marker="o", ms=3, label=model
         )
-    axes.axvline(times[-1], color="grey", lw=0.8, ls=":")
-    axes.xaxis.set_major_formatter(dates.DateFormatter("%a %H:%M", tz=ZONE))
+        axes.axvline(forecast.data_until, color="grey", lw=0.8, ls=":")
+    axes.xaxis.set_major_formatter(dates.DateFormatter("%a %H:%M", tz=SAMPLE_ZONE))
     axes.set(ylabel="kW", title=f"{SAMPLE.name}: the last day and the next two hours")
     axes.grid(alpha=0.3)
     axes.legend()

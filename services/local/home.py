@@ -59,8 +59,7 @@ class Home:
         return self.folder / "demo.password"
 
     def set_up(self) -> None:
-        """Make whatever is not there yet."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make whatever is not there yet in the folder."""
         ensure_certificates(self.ca_file, self.certificate, self.key)
         ensure_token_key(self.token_key)
         asyncio.run(self._ensure_demo_user())

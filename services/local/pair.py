@@ -1,5 +1,7 @@
 """Both services on one machine: embedded model server and gateway, started, watched and stopped together."""
 
+import contextlib
+import fcntl
 import json
 import os
 import socket
@@ -107,8 +109,11 @@ class Pair:
         )
 
     def model_names(self) -> list[str]:
-        """The models of the repository."""
-        return sorted(folder.name for folder in self._models.iterdir() if folder.is_dir())
+        """The models of the repository. Raises PairError where there is none."""
+        names = sorted(folder.name for folder in self._models.glob("*") if folder.is_dir())
+        if not names:
+            raise PairError(f"There is no model in {self._models}: `make train` makes some")
+        return names
 
     def demo(self) -> Demo:
         """What a client needs to know."""
@@ -140,21 +145,27 @@ class Pair:
         """Raise PairError, with the last it said, where a process has ended."""
         for name, process in self.processes.items():
             if process.poll() is not None:
-                last = self._log_file(name).read_text(errors="replace").splitlines()[-12:]
-                raise PairError("\n  ".join([f"The {name} ended with status {process.returncode}:", *last]))
+                log = self._log_file(name)
+                last = log.read_text(errors="replace").splitlines()[-5:]
+                said = f"The {name} ended with status {process.returncode}. The last of {log}:"
+                raise PairError("\n  ".join([said, *last]))
 
     def stop(self) -> None:
-        """Stop the gateway, then the model server, each after the calls in flight."""
-        for name in (GATEWAY, MODEL_SERVER):
-            process = self.processes.pop(name, None)
-            if process is None:
-                continue
-            process.terminate()
-            try:
-                process.wait(_STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
+        """Stop the gateway, then the model server, each after the calls in flight.
+
+        Whoever is in a hurry interrupts again: then both are killed.
+        """
+        try:
+            for name in (GATEWAY, MODEL_SERVER):
+                if name in self.processes:
+                    self.processes[name].terminate()
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        self.processes[name].wait(_STOP_TIMEOUT_S)
+        finally:
+            for process in self.processes.values():
                 process.kill()
                 process.wait()
+            self.processes.clear()
 
     def _start(self, name: str, module: list[str], settings: dict[str, str] | None = None) -> None:
         with self._log_file(name).open("wb") as log:
@@ -182,10 +193,15 @@ def running_pair(
     """
     _refuse_taken(ports)
     home = Home(folder)
-    progress("Making certificates, keys and a demo user" if not folder.exists() else "Checking certificates")
-    home.set_up()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone_in(folder):
+        progress("Checking certificates, keys and the demo user")
+        home.set_up()
+        yield from _run(Pair(home, ports, models), home, progress)
+
+
+def _run(pair: Pair, home: Home, progress: Callable[[str], None]) -> Generator[Pair, None, None]:
     home.demo.unlink(missing_ok=True)
-    pair = Pair(home, ports, models)
     try:
         progress("Starting the model server and the gateway")
         pair.start_model_server()
@@ -199,12 +215,27 @@ def running_pair(
         pair.stop()
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Generator[None, None, None]:
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise PairError(
+                f"A pair runs in {folder} already: stop it, or name another folder with --var"
+            ) from None
+        yield
+
+
 def _refuse_taken(ports: Ports) -> None:
-    for variable, port in (
-        ("HTTPS_PORT", ports.https),
-        ("GRPC_PORT", ports.grpc),
-        ("MODEL_SERVER_PORT", ports.model_server),
-    ):
+    variables = {
+        "HTTPS_PORT": ports.https,
+        "GRPC_PORT": ports.grpc,
+        "MODEL_SERVER_PORT": ports.model_server,
+    }
+    if len(set(variables.values())) < len(variables):
+        raise PairError(f"{', '.join(variables)} must differ")
+    for variable, port in variables.items():
         with closing(socket.socket()) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

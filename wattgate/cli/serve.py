@@ -16,10 +16,14 @@ _SAMPLE = "samples/supermarket.csv"
 
 
 def serve(
-    https_port: Annotated[int, typer.Option(envvar="HTTPS_PORT", help="Port of the HTTPS edge.")] = 8443,
-    grpc_port: Annotated[int, typer.Option(envvar="GRPC_PORT", help="Port of the gRPC edge.")] = 8444,
+    https_port: Annotated[
+        int, typer.Option(envvar="HTTPS_PORT", min=1, max=65535, help="Port of the HTTPS edge.")
+    ] = 8443,
+    grpc_port: Annotated[
+        int, typer.Option(envvar="GRPC_PORT", min=1, max=65535, help="Port of the gRPC edge.")
+    ] = 8444,
     model_server_port: Annotated[
-        int, typer.Option(envvar="MODEL_SERVER_PORT", help="Port of the model server.")
+        int, typer.Option(envvar="MODEL_SERVER_PORT", min=1, max=65535, help="Port of the model server.")
     ] = 8500,
     models: Annotated[
         Path, typer.Option(exists=True, file_okay=False, help="Model repository: <model>/<version>/.")
@@ -29,8 +33,9 @@ def serve(
     ] = Path("var"),
 ) -> None:
     """Start model server and gateway, print the URLs and a login; Ctrl-C stops both."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+    # SIGINT too: a shell starts background jobs with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     ports = Ports(https_port, grpc_port, model_server_port)
     try:
         with (
@@ -41,7 +46,7 @@ def serve(
             _say_what_to_do(pair.demo(), pair.model_names())
             _watch(pair)
     except PairError as error:
-        _console.print(str(error), style="red", markup=False)
+        _console.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         _console.print("Stopped.")

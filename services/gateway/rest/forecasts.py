@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 
+from services.core.errors import InvalidRequestError
 from services.gateway.rest import uploads
 from services.gateway.rest.schemas import ForecastOptions, ForecastOut, Problem, SeriesIn
 from services.gateway.rest.security import LoggedIn, TheGateway
@@ -13,7 +14,15 @@ router = APIRouter(
     responses={status: {"model": Problem} for status in (401, 404, 413, 415, 422, 502, 503, 504)},
 )
 
-Options = Annotated[ForecastOptions, Query()]
+
+def _options(request: Request, options: Annotated[ForecastOptions, Query()]) -> ForecastOptions:
+    names = [name for name, _ in request.query_params.multi_items()]
+    if len(set(names)) < len(names):
+        raise InvalidRequestError("An option is given twice")
+    return options
+
+
+Options = Annotated[ForecastOptions, Depends(_options)]
 
 _UPLOAD: dict[str, Any] = {
     uploads.MULTIPART: {

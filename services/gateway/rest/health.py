@@ -1,4 +1,4 @@
-"""Alive, and ready: for whoever restarts and routes. Open to all, and telling nothing but that."""
+"""Alive, and ready: for whoever restarts and routes. Open to all: tells models' names and states, no more."""
 
 from http import HTTPStatus
 

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from pipelines.errors import InvalidSeriesError, Violation
@@ -20,6 +21,8 @@ from services.core.errors import (
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+_CLIENT_CLOSED_REQUEST = 499
+"""As nginx and google.rpc.Code name it; nobody is there to read it."""
 
 
 def answer_problems(app: FastAPI) -> None:
@@ -28,6 +31,7 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(InvalidSeriesError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     app.add_exception_handler(HTTPException, _framework_problem)
+    app.add_exception_handler(ClientDisconnect, _nobody_listens)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -48,7 +52,7 @@ async def _problem(_request: Request, error: Exception) -> Response:
 async def _invalid_parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
     violations = tuple(
-        Violation(fault["type"], fault["msg"], column=".".join(map(str, fault["loc"]))[:64])
+        Violation("field", fault["msg"], column=".".join(map(str, fault["loc"]))[:64])
         for fault in error.errors()[:20]
     )
     return await _problem(request, InvalidRequestError(str(violations[0]), violations))
@@ -65,6 +69,10 @@ async def _framework_problem(_request: Request, error: Exception) -> Response:
         "reason": status.name,
     }
     return JSONResponse(problem, status.value, error.headers, media_type=MEDIA_TYPE)
+
+
+async def _nobody_listens(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=_CLIENT_CLOSED_REQUEST)
 
 
 async def _bug(request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat
 
+from pipelines.preprocessing.series import MAX_STEPS
 from pipelines.spec import ForecastSpec
 from services.gateway.models import ModelState, ServedModel
 from services.gateway.predict import Prediction
@@ -28,10 +29,14 @@ class OAuthErrorOut(BaseModel):
 class SeriesIn(BaseModel):
     """An evenly spaced load history: one value per quarter-hour, no gaps."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     start: AwareDatetime = Field(description="Start of the first quarter-hour, with its offset from UTC.")
-    kw: list[FiniteFloat] = Field(description="Mean active power per quarter-hour, kW, oldest first.")
+    kw: list[FiniteFloat] = Field(
+        max_length=MAX_STEPS,
+        fail_fast=True,
+        description="Mean active power per quarter-hour, kW, oldest first.",
+    )
 
 
 class ForecastOptions(BaseModel):

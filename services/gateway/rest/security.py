@@ -24,7 +24,9 @@ TheGateway = Annotated[Gateway, Depends(_gateway)]
 async def _caller(
     request: Request, gateway: TheGateway, _: Annotated[str | None, Depends(_scheme)]
 ) -> Caller:
-    return await gateway.login.caller(bearer_token(request.headers.get("authorization")))
+    # Of two headers nobody can say which one counts.
+    headers = request.headers.getlist("authorization")
+    return await gateway.login.caller(bearer_token(headers[0]) if len(headers) == 1 else None)
 
 
 LoggedIn = Annotated[Caller, Depends(_caller)]

@@ -1,33 +1,109 @@
-"""The HTTPS edge's server: uvicorn, with its signals and its farewell changed."""
+"""The HTTPS edge's server: uvicorn, with its signals, its farewell and its patience changed."""
 
 import asyncio
 import contextlib
+import math
+import socket
+import ssl
 from collections.abc import Generator
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.gateway.rest.app import create_app
-from services.gateway.wiring import Gateway
+from services.gateway.settings import Settings
+from services.gateway.wiring import Gateway, StartError
 
+MAX_HEAD_BYTES = 32 * 1024
+"""Request line and headers of one request."""
+
+_HEAD_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+)
 _FAREWELL_S = 0.5
 
 
 class _Protocol(HttpToolsProtocol):
-    """Does not wait for an idle client to say goodbye.
+    """Refuses endless headers, and does not wait for an idle client to say goodbye.
 
     Closing TLS sends a farewell and waits for the peer's, which a client with an idle connection in its
     pool sends when it next looks: shutting down would take as long as its deadline.
     """
 
+    _unparsed_bytes = 0
+    """Received since the last head was complete; counts what the parser holds back."""
+    _head_bytes = 0
+    """Of the headers the parser has given out."""
+    _in_head = True
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self._in_head:
+            self._unparsed_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._unparsed_bytes > MAX_HEAD_BYTES:
+            self._refuse_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse_head()
+        else:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head, self._unparsed_bytes, self._head_bytes = True, 0, 0
+        super().on_message_complete()
+
+    def _refuse_head(self) -> None:
+        self.transport.write(_HEAD_TOO_LARGE)
+        self._hang_up()
+
     def shutdown(self) -> None:
         super().shutdown()
         if self.transport.is_closing():
-            asyncio.get_running_loop().call_later(_FAREWELL_S, self.transport.abort)
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.transport.close()
+        asyncio.get_running_loop().call_later(_FAREWELL_S, self.transport.abort)
 
 
 class HttpsServer(uvicorn.Server):
     """Serves until `should_exit` is set; leaves signals to whoever runs both edges."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Bind the port over a gateway that is open already; raises StartError where it cannot."""
+        settings = gateway.settings
+        _check_certificate(settings)
+        try:
+            self._socket = socket.create_server((settings.bind_address, settings.https_port))
+        except OSError as error:
+            address = f"{settings.bind_address}:{settings.https_port}"
+            raise StartError(f"HTTPS cannot listen on {address}: {error.strerror or error}") from error
+        super().__init__(
+            uvicorn.Config(
+                create_app(gateway),
+                ssl_certfile=settings.tls_certificate,
+                ssl_keyfile=settings.tls_key,
+                http=_Protocol,
+                ws="none",
+                lifespan="off",
+                server_header=False,
+                access_log=False,
+                log_config=None,
+                timeout_graceful_shutdown=math.ceil(settings.drain_s),
+            )
+        )
+
+    async def run_until_told(self) -> None:
+        """Answer until `should_exit` is set and the calls in flight are finished."""
+        await self.serve([self._socket])
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -35,21 +111,13 @@ class HttpsServer(uvicorn.Server):
         yield
 
 
-def create_server(gateway: Gateway) -> HttpsServer:
-    """The server over a gateway that is open already; not started."""
-    settings = gateway.settings
-    config = uvicorn.Config(
-        create_app(gateway),
-        host=settings.bind_address,
-        port=settings.https_port,
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
-        http=_Protocol,
-        ws="none",
-        lifespan="off",
-        server_header=False,
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=int(settings.drain_s),
-    )
-    return HttpsServer(config)
+def _check_certificate(settings: Settings) -> None:
+    """Raise StartError where certificate and key are not a pair; gRPC would only say it cannot bind."""
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            settings.tls_certificate, settings.tls_key
+        )
+    except (ssl.SSLError, OSError) as error:
+        raise StartError(
+            f"{settings.tls_certificate} and {settings.tls_key} are no certificate and its key: {error}"
+        ) from error

@@ -1,5 +1,6 @@
 """Reading request bodies, never more of them than allowed."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import numpy as np
@@ -28,7 +29,7 @@ class _InMemoryParser(MultiPartParser):
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body; raises TooLargeError as soon as it is over the limit."""
-    return b"".join([chunk async for chunk in _limited(request, limit)])
+    return b"".join([chunk async for chunk in _limited(request, limit, framing=0)])
 
 
 async def read_history(request: Request, limit: int, time_zone: str | None) -> History:
@@ -43,7 +44,9 @@ async def read_history(request: Request, limit: int, time_zone: str | None) -> H
     if kind == CSV:
         return MeterFile(await read_body(request, limit), time_zone)
     if kind == JSON:
-        return _series(await read_body(request, limit))
+        if time_zone is not None:
+            raise InvalidRequestError("tz is for files; a series says its offset in start")
+        return await asyncio.to_thread(_series, await read_body(request, limit))
     raise UnsupportedMediaTypeError(f"Send {MULTIPART} with a file, {CSV} or {JSON}")
 
 
@@ -67,14 +70,15 @@ def _refuse_compressed(request: Request) -> None:
         raise UnsupportedMediaTypeError("Compressed bodies are not taken: send the file as it is")
 
 
-async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+async def _limited(request: Request, limit: int, *, framing: int) -> AsyncGenerator[bytes, None]:
+    """The body in chunks; raises TooLargeError, naming `limit`, where it is over limit and framing."""
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
+    if declared.isdecimal() and int(declared) > limit + framing:
         raise _too_large(limit)
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > limit:
+        if size > limit + framing:
             raise _too_large(limit)
         yield chunk
 
@@ -85,10 +89,10 @@ def _too_large(limit: int) -> TooLargeError:
 
 async def _uploaded_file(request: Request, limit: int) -> bytes:
     try:
-        stream = _limited(request, limit + _FRAMING_BYTES)
+        stream = _limited(request, limit, framing=_FRAMING_BYTES)
         parser = _InMemoryParser(request.headers, stream, max_files=2, max_fields=8, max_part_size=1024)
         form = await parser.parse()
-    except (MultiPartException, MultipartParseError, KeyError) as error:
+    except (MultiPartException, MultipartParseError, KeyError, UnicodeError) as error:
         reason = error.message if isinstance(error, MultiPartException) else "it cannot be read"
         raise InvalidRequestError(f"The multipart body is not valid: {reason}") from error
     try:
@@ -109,9 +113,7 @@ def _series(body: bytes) -> EvenSeries:
         series = SeriesIn.model_validate_json(body)
     except ValidationError as error:
         violations = [
-            Violation(
-                rule=fault["type"], message=fault["msg"], column=".".join(map(str, fault["loc"])) or None
-            )
+            Violation(rule="field", message=fault["msg"], column=".".join(map(str, fault["loc"])) or None)
             for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]
         ]
         raise InvalidRequestError(f"The series is not valid: {violations[0]}", tuple(violations)) from None

@@ -3,12 +3,12 @@
 import grpc
 import grpc.aio
 
-from services.core.interceptors import Authenticated, ErrorsToStatus
+from services.core.interceptors import Authenticated, Deserialized, ErrorsToStatus
 from services.gateway.login import Caller
 from services.gateway.rpc.servicer import ForecastServicer
 from services.gateway.settings import Settings
 from services.gateway.tokens import bearer_token
-from services.gateway.wiring import Gateway
+from services.gateway.wiring import Gateway, StartError
 from wattgate.forecast.v1.forecast_service_pb2_grpc import add_ForecastServiceServicer_to_server
 
 _FRAMING_BYTES = 64 * 1024
@@ -23,7 +23,7 @@ def create_server(gateway: Gateway) -> grpc.aio.Server:
         return await gateway.login.caller(bearer_token(authorization))
 
     server = grpc.aio.server(
-        interceptors=[ErrorsToStatus(), Authenticated(admit)],
+        interceptors=[ErrorsToStatus(), Authenticated(admit), Deserialized()],
         options=[
             ("grpc.max_receive_message_length", settings.max_upload_bytes + _FRAMING_BYTES),
             # A port that is taken is an error, not a second server beside the first.
@@ -31,7 +31,11 @@ def create_server(gateway: Gateway) -> grpc.aio.Server:
         ],
     )
     add_ForecastServiceServicer_to_server(ForecastServicer(gateway), server)
-    server.add_secure_port(f"{settings.bind_address}:{settings.grpc_port}", _credentials(settings))
+    address = f"{settings.bind_address}:{settings.grpc_port}"
+    try:
+        server.add_secure_port(address, _credentials(settings))
+    except RuntimeError as error:
+        raise StartError(f"gRPC cannot listen on {address}: is the port taken?") from error
     return server
 
 

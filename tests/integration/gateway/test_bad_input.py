@@ -80,8 +80,9 @@ def test_a_file_over_ten_mebibytes_is_refused_with_the_limit(upload, rpc_error):
     row = b"2024-06-03 00:00:00,1\n"
     largest = (b"Datum,Wert (kW)\n" + row * (TEN_MIB // len(row) + 1))[:TEN_MIB]
     assert_problem(upload(largest), 422, "INVALID_HISTORY")
-    problem = assert_problem(upload(largest + b"x"), 413, "TOO_LARGE")
-    assert "10,485,760 bytes" in problem["detail"]
+    for content in (largest + b"x", largest + bytes(TEN_MIB // 10)):
+        problem = assert_problem(upload(content), 413, "TOO_LARGE")
+        assert "10,485,760 bytes" in problem["detail"]
     error = rpc_error(pb.ForecastRequest(model="gru", file=pb.MeterFile(csv=largest + b"x")))
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "10,485,760 bytes" in error.details()
@@ -131,6 +132,14 @@ def test_a_body_without_a_file_is_refused(running, bearer, content_type, body, s
     assert_problem(response, status, reason)
 
 
+def test_a_multipart_charset_that_is_none_is_refused(running, bearer):
+    body = b'--x\r\nContent-Disposition: form-data; name="\xff-\xff"\r\n\r\n1\r\n--x--\r\n'
+    for charset in ("undefined", "punycode", "nonsense"):
+        headers = {**bearer, "Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
+        response = running.https.post("/predict/gru", content=body, headers=headers)
+        assert_problem(response, 422, "INVALID_REQUEST")
+
+
 def test_a_compressed_body_is_refused(running, bearer):
     headers = {**bearer, "Content-Type": "text/csv", "Content-Encoding": "gzip"}
     response = running.https.post("/v1/models/gru:forecast", content=b"\x1f\x8b", headers=headers)
@@ -146,6 +155,9 @@ def test_a_compressed_body_is_refused(running, bearer):
         (b'{"start": "2024-06-03T00:00:00", "kw": []}', "start"),
         (b'{"start": "2024-06-03T00:00:00Z", "kw": ["x"]}', "kw.0"),
         (b'{"start": "2024-06-03T00:00:00Z", "kw": [1, NaN]}', "kw.1"),
+        (b'{"start": "2024-06-03T00:00:00Z", "kw": [true]}', "kw.0"),
+        (b'{"start": "2024-06-03T00:00:00Z", "kw": ["1"]}', "kw.0"),
+        (b'{"start": 1717372800, "kw": [1]}', "start"),
         (b'{"start": "2024-06-03T00:00:00Z", "kw": [1], "mode": 1}', "mode"),
         (b"[" * 100_000, None),
     ],
@@ -184,7 +196,7 @@ def test_an_unknown_model_is_not_found(running, bearer, upload, rpc_error):
 
 
 @pytest.mark.parametrize(
-    "zone", ["Europe/Atlantis", "../../etc/passwd", "/etc/localtime", "x" * 64, "Europe"]
+    "zone", ["Europe/Atlantis", "../../etc/passwd", "/etc/localtime", "localtime", "x" * 64, "Europe"]
 )
 def test_an_unknown_zone_is_refused(upload, rpc_error, zone):
     problem = assert_problem(upload(WEEK, tz=zone), 422, "INVALID_REQUEST")
@@ -198,6 +210,15 @@ def test_an_option_that_does_not_exist_is_refused(running, bearer):
         "/v1/models/gru:forecast?gap_policy=guess", files={"file": WEEK}, headers=bearer
     )
     assert "gap_policy" in assert_problem(response, 422, "INVALID_REQUEST")["errors"][0]["column"]
+
+
+def test_an_option_that_cannot_count_is_refused(running, bearer):
+    path = "/v1/models/gru:forecast"
+    twice = running.https.post(f"{path}?tz=UTC&tz=Europe/Berlin", files={"file": WEEK}, headers=bearer)
+    assert_problem(twice, 422, "INVALID_REQUEST")
+    series = {"start": "2024-06-03T00:00:00Z", "kw": [1]}
+    idle = running.https.post(f"{path}?tz=UTC", json=series, headers=bearer)
+    assert "tz is for files" in assert_problem(idle, 422, "INVALID_REQUEST")["detail"]
 
 
 CALLS = (("POST", "/predict"), ("POST", "/predict/gru"), ("POST", "/v1/models/gru:forecast"),
@@ -248,6 +269,22 @@ def test_without_a_good_token_no_rpc_goes_through(running, method, request_, met
 def test_two_tokens_in_one_call_are_none(running, metadata):
     with pytest.raises(grpc.RpcError) as caught:
         running.rpc.ListModels(pb.ListModelsRequest(), metadata=metadata * 2, timeout=10)
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_two_authorization_headers_are_none(running, bearer):
+    headers = [("Authorization", bearer["Authorization"])] * 2
+    assert_problem(running.https.get("/v1/models", headers=headers), 401, "UNAUTHENTICATED")
+
+
+def test_bytes_that_are_no_message_are_told_so_and_only_to_callers_with_a_token(running, metadata):
+    call = running.channel.unary_unary("/wattgate.forecast.v1.ForecastService/Forecast")
+    with pytest.raises(grpc.RpcError) as caught:
+        call(b"\xff" * 100, metadata=metadata, timeout=10)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert details(caught.value)[0].reason == "INVALID_REQUEST"
+    with pytest.raises(grpc.RpcError) as caught:
+        call(b"\xff" * 100, timeout=10)
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 

@@ -1,22 +1,18 @@
 """The gateway's process: what it needs, what it costs, how it starts and ends."""
 
 import contextlib
-import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
 import time
-from contextlib import closing
 
 import grpc
 import httpx
 import psutil
-import pytest
 
 from services.local.home import Home
-from services.local.pair import GATEWAY, HOST, Pair, PairError, Ports, free_ports, running_pair
+from services.local.pair import GATEWAY, Pair, Ports, free_ports
 from tests.data import MODELS, SAMPLE, week_file
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 
@@ -101,36 +97,6 @@ def test_sigterm_finishes_what_is_in_flight_and_exits_cleanly(breakable):
     assert [len(call.result().steps) for call in calls] == [8] * 20
     assert gateway.wait(10) == 0
     del breakable.pair.processes[GATEWAY]
-
-
-def test_settings_that_are_missing_or_wrong_are_all_named():
-    answer = subprocess.run(
-        [sys.executable, "-m", "services.gateway"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": os.environ["PATH"], "GATEWAY_HTTPS_PORT": "none"},
-    )
-    assert answer.returncode == 1
-    for name in ("TLS_CERTIFICATE", "TLS_KEY", "TOKEN_KEY", "DATABASE_URL", "HTTPS_PORT"):
-        assert f"GATEWAY_{name}: " in answer.stderr
-    assert "Traceback" not in answer.stderr
-
-
-@pytest.mark.parametrize("variable", ["HTTPS_PORT", "GRPC_PORT", "MODEL_SERVER_PORT"])
-def test_a_taken_port_is_named_with_the_way_out(tmp_path, variable):
-    ports = free_ports()
-    port = {"HTTPS_PORT": ports.https, "GRPC_PORT": ports.grpc, "MODEL_SERVER_PORT": ports.model_server}[
-        variable
-    ]
-    with closing(socket.socket()) as taken:
-        taken.bind((HOST, port))
-        taken.listen()
-        with (
-            pytest.raises(PairError, match=f"Port {port} cannot be had .*: set {variable} to another"),
-            running_pair(tmp_path, ports, MODELS),
-        ):
-            pass
 
 
 def test_without_a_model_server_the_gateway_is_alive_and_not_ready(tmp_path):

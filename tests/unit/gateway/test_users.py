@@ -56,6 +56,7 @@ async def test_a_user_who_is_not_there_cannot_be_changed(users):
 
 @pytest.mark.parametrize("name", ["", "   ", "a" * 65, "a\nb", "a\x00b"])
 async def test_a_name_that_nobody_can_type_is_refused(users, name):
+    assert await users.by_name(name) is None
     with pytest.raises(UserError, match="1 to 64 printable"):
         await users.add(name, "hash")
 
@@ -70,3 +71,11 @@ async def test_a_table_that_cannot_be_reached_is_said_to_be():
 def test_other_databases_are_refused():
     with pytest.raises(ValueError, match="sqlite:/// or postgresql://"):
         UserStore("mysql://localhost/users")
+    with pytest.raises(ValueError, match="'nonsense' is not a database URL"):
+        UserStore("nonsense")
+
+
+async def test_a_file_that_cannot_be_made_is_named(tmp_path):
+    store = UserStore(f"sqlite:///{tmp_path}/nowhere/users.db")
+    with pytest.raises(UserStoreUnavailableError, match=r"nowhere/users\.db cannot be written"):
+        await store.create()

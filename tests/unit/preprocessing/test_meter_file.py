@@ -220,3 +220,45 @@ def test_an_error_repeats_little_of_a_cell_and_nothing_unprintable():
     error = refused(csv_of([MONDAY], ["\x1b[31m" + "x" * 5000]).replace(b"\x1b", b"\xc2\x9b"))
     assert len(str(error)) < 300
     assert str(error).isprintable()
+
+
+@pytest.mark.parametrize("value", ["k.A.", "101.5", "1.234,5", "n/a", ""])
+def test_one_bad_value_among_decimal_commas_is_the_one_named(value):
+    content = week_file(header="Datum;Wert (kW)", separator=";", mark=",")
+    error = refused(with_row(content, 300, f"2024-06-06 02:45:00;{value}"))
+    assert [violation.row for violation in error.violations] == [300]
+    assert repr(value) in str(error)
+
+
+def test_numbers_may_start_or_end_with_their_mark():
+    assert read_meter_file(
+        b"Datum;Wert (kW)\n2024-06-03 00:00;,5\n2024-06-03 00:15;-5,\n", zone=UTC_ZONE
+    ).kw.tolist() == [0.5, -5]
+
+
+def test_rows_of_delimiters_alone_are_blank_wherever_they_stand():
+    content = b"Datum;Wert (kW)\n2024-06-03 00:00;1\n;\n2024-06-03 00:15;2\n;\n\n"
+    series = read_meter_file(content, zone=UTC_ZONE)
+    assert series.kw.tolist() == [1, 2]
+    assert series.lines.tolist() == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"Datum,Wert (kW)\n" + b",\n" * 5_000_000, "400,000 rows"),
+        (b"Datum,Wert (kW)\n" + b"\r" * 1_000_000, "400,000 rows"),
+        (b"Datum,Wert (kW)\n" + b"x,y\n" * 400_001, "400,000 rows"),
+        (b"Datum,Wert (kW)\n" + b"," * 10_000_000, "a line of over 4,096 characters"),
+        (b'Datum,Wert (kW)\n"' + b"a\n" * 5000 + b'",1\n', "a line break within a cell"),
+    ],
+    ids=["delimiters", "blank lines", "one row too many", "one long line", "one long cell"],
+)
+def test_a_file_too_long_to_read_is_refused_with_the_limit(content, says):
+    assert says in str(refused(content))
+
+
+def test_the_longest_file_full_of_faults_lists_twenty_and_counts_all():
+    error = refused(b"Datum,Wert (kW)\n" + b"a,b\n" * 400_000)
+    assert len(error.violations) == MAX_LISTED
+    assert error.count == 800_000

@@ -1,0 +1,167 @@
+"""What keeps the gateway or the pair from starting is said in a line or two."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+
+from services.local.certificates import ensure_certificates
+from services.local.home import Home
+from services.local.pair import HOST, PairError, Ports, free_ports, running_pair
+from tests.data import MODELS, REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = Home(tmp_path_factory.mktemp("home"))
+    home.set_up()
+    return home
+
+
+@pytest.fixture
+def start(home):
+    """Start a gateway that is set up well but for what is changed; answers how it ended."""
+
+    def run(**changes) -> subprocess.CompletedProcess:
+        ports = free_ports()
+        settings = {
+            "HTTPS_PORT": ports.https,
+            "GRPC_PORT": ports.grpc,
+            "TLS_CERTIFICATE": home.certificate,
+            "TLS_KEY": home.key,
+            "TOKEN_KEY": home.token_key,
+            "DATABASE_URL": home.database_url,
+            **changes,
+        }
+        environment = {f"GATEWAY_{name}": str(value) for name, value in settings.items() if value is not None}
+        return subprocess.run(
+            [sys.executable, "-m", "services.gateway"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": os.environ["PATH"], **environment},
+            timeout=30,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"TLS_KEY": None, "TOKEN_KEY": None},
+            ["GATEWAY_TLS_KEY: Field required", "GATEWAY_TOKEN_KEY: Field"],
+        ),
+        ({"HTTPS_PORT": "none"}, ["GATEWAY_HTTPS_PORT: "]),
+        ({"GRPC_PORT": 99999}, ["GATEWAY_GRPC_PORT: ", "65535"]),
+        ({"DEFAULT_MODEL": "arima"}, ["default_model 'arima' is not among the models"]),
+        ({"MODELS": "cnn"}, ["models"]),
+        ({"TOKEN_KEY": REPOSITORY / "README.md"}, ["cannot start"]),
+        ({"TLS_KEY": REPOSITORY / "README.md"}, ["are no certificate and its key"]),
+        ({"DATABASE_URL": "nonsense"}, ["'nonsense' is not a database URL"]),
+        ({"DATABASE_URL": "sqlite:////nowhere/users.db"}, ["/nowhere/users.db cannot be written"]),
+        ({"DATABASE_URL": "postgresql://127.0.0.1:1/none"}, ["user table cannot be reached", "refused"]),
+    ],
+    ids=str,
+)
+def test_a_setting_that_is_wrong_is_said(start, changes, says):
+    ended = start(**changes)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert len(ended.stderr.splitlines()) < 8
+    for words in says:
+        assert words in ended.stderr
+
+
+def test_a_key_of_another_certificate_is_said(start, tmp_path):
+    other = tmp_path / "other.key"
+    ensure_certificates(tmp_path / "ca.pem", tmp_path / "other.pem", other)
+    assert "are no certificate and its key" in start(TLS_KEY=other).stderr
+
+
+@pytest.mark.parametrize("edge", ["HTTPS", "GRPC"])
+def test_a_port_that_is_taken_is_said(start, edge):
+    with closing(socket.create_server((HOST, 0))) as taken:
+        port = taken.getsockname()[1]
+        ended = start(**{f"{edge}_PORT": port})
+    assert ended.returncode == 1
+    assert f"cannot listen on {HOST}:{port}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PORT", "GRPC_PORT", "MODEL_SERVER_PORT"])
+def test_a_pair_names_the_port_that_is_taken_and_the_way_out(tmp_path, variable):
+    ports = free_ports()
+    port = {"HTTPS_PORT": ports.https, "GRPC_PORT": ports.grpc, "MODEL_SERVER_PORT": ports.model_server}[
+        variable
+    ]
+    with (
+        closing(socket.create_server((HOST, port))),
+        pytest.raises(PairError, match=rf"Port {port} cannot be had .*: set {variable} to another"),
+        running_pair(tmp_path, ports, MODELS),
+    ):
+        pass
+
+
+def test_a_pair_does_not_start_where_another_runs(running):
+    with (
+        pytest.raises(PairError, match=r"A pair runs in .* already"),
+        running_pair(running.folder, free_ports(), MODELS),
+    ):
+        pass
+    assert (running.folder / "demo.json").exists()
+
+
+def test_a_pair_without_models_or_with_one_port_twice_does_not_start(tmp_path):
+    with (
+        pytest.raises(PairError, match="There is no model"),
+        running_pair(tmp_path, free_ports(), tmp_path / "none"),
+    ):
+        pass
+    with (
+        pytest.raises(PairError, match="must differ"),
+        running_pair(tmp_path, Ports(9000, 9000, 9001), MODELS),
+    ):
+        pass
+
+
+@pytest.fixture
+def served(tmp_path):
+    """`wattgate serve`, as a shell starts a background job: with SIGINT ignored."""
+    ports = free_ports()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wattgate", "serve", "--var", str(tmp_path), "--https-port", str(ports.https),
+         "--grpc-port", str(ports.grpc), "--model-server-port", str(ports.model_server)],
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "demo.json").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    yield process, ports
+    process.kill()
+    process.wait()
+
+
+def free(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex((HOST, port)) != 0
+
+
+@pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT]], ids=["once", "twice"])
+def test_a_signal_ends_both_services_and_two_end_them_at_once(served, numbers):
+    process, ports = served
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.2)
+    assert process.wait(15) == 0
+    assert all(free(port) for port in (ports.https, ports.grpc, ports.model_server))

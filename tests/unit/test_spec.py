@@ -1,0 +1,53 @@
+"""A spec that no forecast could be computed by is refused when it is read."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from pipelines.spec import ForecastSpec
+from tests.specs import a_spec
+
+GOOD = json.loads(a_spec().model_dump_json())
+
+
+def changed(**changes):
+    return json.dumps({**GOOD, **changes})
+
+
+def known(**changes):
+    return {"known_request": {**GOOD["known_request"], **changes}}
+
+
+def test_a_spec_reads_back_as_it_was_written():
+    assert ForecastSpec.model_validate_json(json.dumps(GOOD)) == a_spec()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"features": GOOD["features"][1:]}, "name the load once"),
+        ({"features": GOOD["features"] * 2}, "no feature twice"),
+        ({"features": [{"name": "load", "mean": 0, "std": 0}]}, "greater than 0"),
+        ({"features": [{"name": "moon_sin", "mean": 0, "std": 1}]}, "load"),
+        ({"resolution_s": 700}, "divide an hour"),
+        ({"window": 10**9}, "one window long"),
+        ({"horizon": 10**9}, "one offset a step"),
+        ({"signatures": []}, "at least one"),
+        ({"batch_sizes": [8, 1]}, "must ascend"),
+        ({"batch_sizes": []}, "must ascend"),
+        ({"intervals": GOOD["intervals"][::-1]}, "ascend by level"),
+        ({"time_zone": "Europe"}, "not a time zone"),
+        ({"time_zone": "../../etc/passwd"}, "not a time zone"),
+        ({"time_zone": "localtime"}, "not a time zone"),
+        (known(start="2024-06-03T00:01:00Z"), "not on a step"),
+        (known(start="1900-01-01T00:00:00Z"), "between 1970 and 2100"),
+        (known(history_kw=[1e12] * 672), "is not a power"),
+        (known(forecast_kw=[1.0]), "one horizon long"),
+        ({"format": 2}, "format"),
+        ({"extra": 1}, "extra"),
+    ],
+)
+def test_a_spec_with_a_fault_is_refused(changes, says):
+    with pytest.raises(ValidationError, match=says):
+        ForecastSpec.model_validate_json(changed(**changes))
