@@ -15,7 +15,7 @@ import uvicorn
 from grpc import StatusCode
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
-from services.serving import rest, rpc, warmup
+from services.serving import model_service, prediction_service, rest, warmup
 from services.serving.flags import Flags
 from services.serving.repository import Repository, load
 from services.serving.status import StatusError
@@ -75,7 +75,12 @@ def _grpc_server(flags: Flags, repository: Repository, runs: Executor) -> grpc.a
         ]
     )
     packed = flags.enable_serialization_as_tensor_content
-    server.add_generic_rpc_handlers(rpc.handlers(repository, runs, packed=packed))
+    server.add_generic_rpc_handlers(
+        [
+            prediction_service.handlers(repository, runs, packed=packed),
+            model_service.handlers(repository),
+        ]
+    )
     address = f"{flags.bind_address}:{flags.port}"
     try:
         server.add_insecure_port(address)
