@@ -1,0 +1,62 @@
+"""The client library: both clients answer alike, and say the gateway's own words when refused."""
+
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+
+from tests.data import SAMPLE, week_file
+from wattgate.client import GrpcClient, HttpsClient
+
+
+@pytest.fixture
+def https(running):
+    with HttpsClient(running.demo["https"], ca_file=Path(running.demo["ca_file"])) as client:
+        yield client
+
+
+@pytest.fixture
+def token(https, running):
+    return https.login(running.demo["username"], running.demo["password"])
+
+
+@pytest.fixture
+def rpc(running, token):
+    with GrpcClient(running.demo["grpc"], token, ca_file=Path(running.demo["ca_file"])) as client:
+        yield client
+
+
+def test_both_clients_answer_the_same_forecast(https, rpc):
+    csv = SAMPLE.read_bytes()
+    forecast = https.forecast("gru", csv)
+    assert forecast == rpc.forecast("gru", csv)
+    assert len(forecast.steps) == 8
+    assert forecast.steps[0].valid_from == forecast.data_until
+
+
+def test_the_zone_is_passed_on_by_both(https, rpc):
+    csv = week_file()
+    in_utc, in_berlin = (https.forecast("gru", csv, time_zone=zone) for zone in ("UTC", "Europe/Berlin"))
+    assert (in_utc.data_until - in_berlin.data_until).total_seconds() == 2 * 3600
+    assert rpc.forecast("gru", csv, time_zone="UTC") == in_utc
+
+
+def test_a_refusal_carries_the_gateways_words(https, rpc):
+    with pytest.raises(httpx.HTTPStatusError, match="422: 672 rows are needed"):
+        https.forecast("gru", week_file(671))
+    with pytest.raises(grpc.RpcError, match="672 rows are needed"):
+        rpc.forecast("gru", week_file(671))
+
+
+def test_a_wrong_password_is_said_to_be_one(https, running):
+    with pytest.raises(httpx.HTTPStatusError, match="401: Incorrect username or password"):
+        https.login(running.demo["username"], "wrong")
+
+
+def test_a_server_of_another_authority_is_not_trusted(running):
+    with (
+        HttpsClient(running.demo["https"]) as stranger,
+        pytest.raises(httpx.ConnectError, match="CERTIFICATE"),
+    ):
+        stranger.login("demo", "secret")
