@@ -33,6 +33,7 @@ def main() -> None:
 
 def _served(asked: flags.Flags) -> int:
     try:
+        flags.check(asked)
         models = model_config.models(asked)
         # Imported here, for wrong flags and configs to be told without seconds of importing TensorFlow.
         from services.serving.server import serve

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.serving.status import invalid
+
 DESCRIPTION = "Serve SavedModels over TensorFlow Serving's gRPC and REST protocol."
 
 
@@ -23,6 +25,12 @@ class Flags:
     model_base_path: str
     enable_serialization_as_tensor_content: bool
     """Answer tensors packed instead of in typed fields."""
+    enable_batching: bool
+    """Run concurrent requests together."""
+    batching_parameters_file: str
+    """Text-format BatchingParameters; empty: the defaults. Only with `enable_batching`."""
+    monitoring_config_file: str
+    """Text-format MonitoringConfig; empty: no metrics."""
     unknown: tuple[str, ...]
     """Arguments that are no flag of ours: reported, then ignored."""
 
@@ -42,11 +50,23 @@ def parse(arguments: Sequence[str]) -> Flags:
     parser.add_argument("--model_name", default="default", help="name of the one model")
     parser.add_argument("--model_base_path", help="folder of its versions")
     _add_bool(parser, "--enable_serialization_as_tensor_content", "answer tensors packed")
+    _add_bool(parser, "--enable_batching", "run concurrent requests together")
+    parser.add_argument("--batching_parameters_file", help="text-format BatchingParameters")
+    parser.add_argument("--monitoring_config_file", help="text-format MonitoringConfig")
     _add_bool(parser, "--xla_cpu_compilation_enabled", "taken for compatibility: always on here")
     known, unknown = parser.parse_known_args(arguments)
     values = vars(known)
     del values["xla_cpu_compilation_enabled"]
     return Flags(**values, unknown=tuple(unknown))
+
+
+def check(asked: Flags) -> None:
+    """Raises StatusError INVALID_ARGUMENT for flags that contradict one another."""
+    if asked.batching_parameters_file and not asked.enable_batching:
+        raise invalid(
+            "server_options.batching_parameters_file is set without setting "
+            "server_options.enable_batching to true."
+        )
 
 
 def _add_bool(parser: argparse.ArgumentParser, name: str, text: str) -> None:

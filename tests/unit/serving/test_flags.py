@@ -1,6 +1,7 @@
 import pytest
 
 from services.serving import flags
+from services.serving.status import StatusError
 
 
 def test_values_by_equals_sign_and_by_space():
@@ -50,3 +51,10 @@ def test_a_value_of_the_wrong_type_ends_the_process(argument, capsys):
     with pytest.raises(SystemExit, match="2"):
         flags.parse([argument])
     assert argument.split("=")[0] in capsys.readouterr().err
+
+
+def test_batching_parameters_need_batching():
+    file = "--batching_parameters_file=/b.config"
+    flags.check(flags.parse([file, "--enable_batching"]))
+    with pytest.raises(StatusError, match="batching_parameters_file is set without setting"):
+        flags.check(flags.parse([file]))
