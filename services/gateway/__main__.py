@@ -1,6 +1,8 @@
 """Start and stop the gateway: both edges in one process on one event loop."""
 
 import asyncio
+import contextlib
+import ctypes
 import logging
 import signal
 import sys
@@ -15,6 +17,9 @@ from services.gateway.settings import Settings
 from services.gateway.wiring import StartError, open_gateway
 
 log = logging.getLogger("wattgate.gateway")
+
+_M_MMAP_THRESHOLD = -3  # of malloc.h
+_LARGE_BYTES = 256 * 1024
 
 
 async def serve(settings: Settings) -> None:
@@ -46,11 +51,22 @@ def main() -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     try:
         settings = Settings()
+        _return_large_buffers()
         uvloop.run(serve(settings))
     except (SettingsError, ValidationError) as error:
         sys.exit(_explained(error))
     except StartError as error:
         sys.exit(f"The gateway cannot start: {error}")
+
+
+def _return_large_buffers() -> None:
+    """Have glibc give freed uploads back to the system.
+
+    By itself it raises the size from which it does so to that of the largest buffer freed, and keeps the
+    rest: 220 MB stayed resident after a few uploads of 10 MiB, 130 MB with the size held. Elsewhere: nothing.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def _explained(error: SettingsError | ValidationError) -> str:

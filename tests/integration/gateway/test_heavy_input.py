@@ -74,6 +74,17 @@ def test_a_heavy_upload_is_refused_soon_and_holds_up_nobody(running, bearer, kin
     assert process.memory_info().rss < before + 150 * MIB
 
 
+def test_after_heavy_uploads_their_memory_is_given_back(breakable):
+    headers = {"Authorization": f"Bearer {breakable.login()}"}
+    for media_type, body in HEAVY.values():
+        breakable.https.post(
+            "/v1/models/gru:forecast", content=body, headers={**headers, "Content-Type": media_type}
+        )
+    files = {"file": SAMPLE.read_bytes()}
+    assert breakable.https.post("/predict/gru", files=files, headers=headers).status_code == 200
+    assert psutil.Process(breakable.pair.processes[GATEWAY].pid).memory_info().rss < 150 * MIB
+
+
 def test_a_heavy_series_is_refused_soon_and_holds_up_nobody(running, metadata):
     history = pb.LoadSeries(start=Timestamp(seconds=86_400), kw=[float("nan")] * 390_000)
     with slowest_livez(running) as livez_s, pytest.raises(grpc.RpcError) as caught:
