@@ -76,5 +76,5 @@ async def _nobody_listens(_request: Request, _error: Exception) -> Response:
 
 
 async def _bug(request: Request, error: Exception) -> Response:
-    log.error("bug in %s %s", request.method, request.url.path, exc_info=error)
+    log.error("bug in %s %r", request.method, request.url.path, exc_info=error)
     return await _problem(request, error)
