@@ -56,6 +56,10 @@ class _Protocol(HttpToolsProtocol):
         else:
             super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        if not self.transport.is_closing():
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
         self._in_head, self._unparsed_bytes, self._head_bytes = True, 0, 0
         super().on_message_complete()

@@ -120,7 +120,10 @@ def test_endless_headers_are_cut_off(running, piece):
 
 def test_headers_over_the_limit_are_told_so(running):
     filler = {f"X-Filler-{i}": "x" * 1000 for i in range(40)}
+    before = (running.folder / "gateway.log").stat().st_size
     assert running.https.get("/livez", headers=filler).status_code == 431
+    assert running.https.post("/token", headers=filler, data={"username": "demo"}).status_code == 431
+    assert (running.folder / "gateway.log").stat().st_size == before
     assert running.https.get("/livez", headers=dict(list(filler.items())[:20])).status_code == 200
 
 
