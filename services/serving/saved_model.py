@@ -13,6 +13,7 @@ from tensorflow.core.protobuf.config_pb2 import CallableOptions
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
 from services.core import tensors
+from services.serving.batching import Batcher
 from services.serving.status import StatusError, invalid
 
 log = logging.getLogger(__name__)
@@ -23,8 +24,12 @@ _STATUS_CODES = {code.value[0]: code for code in StatusCode}
 class SavedModel:
     """A SavedModel as TensorFlow Serving loads it: TF1 or TF2 export, in a session of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        """Load from a version's folder; raises StatusError when TensorFlow cannot."""
+    def __init__(self, folder: Path, batcher: Batcher | None = None) -> None:
+        """Load from a version's folder; raises StatusError when TensorFlow cannot.
+
+        With a batcher, concurrent requests of one signature and shape run together.
+        """
+        self._queue = batcher.queue() if batcher else None
         self._session = tf.compat.v1.Session(
             graph=tf.Graph(),
             # Exports that name a GPU run on the CPU.
@@ -53,15 +58,13 @@ class SavedModel:
         """Run a signature of `signatures` on exactly its inputs; safe from many threads.
 
         Fed shapes are not checked against the signature's, as in TensorFlow Serving: clients rely on it.
-        Raises StatusError with TensorFlow's code and message when the run fails, a wrong dtype included.
+        Raises StatusError with TensorFlow's code and message when the run fails, a wrong dtype included, and
+        what `BatchQueue.run` raises where requests are batched.
         """
         call = self._calls.get(signature)
         if call is None:
             raise invalid(f'Signature "{signature}" cannot be run.')
-        try:
-            return call(inputs)
-        except tf.errors.OpError as error:
-            raise _status(error) from error
+        return self._queue.run(signature, inputs, call) if self._queue else call(inputs)
 
 
 class _Call:
@@ -80,7 +83,10 @@ class _Call:
         self._run: Callable[..., list[Any]] = session._make_callable_from_options(options)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        fetched = self._run(*[inputs[name] for name in self._inputs])
+        try:
+            fetched = self._run(*[inputs[name] for name in self._inputs])
+        except tf.errors.OpError as error:
+            raise _status(error) from error
         return {
             # A scalar string is fetched as bytes, which numpy would take for its own fixed-width type.
             name: np.asarray(fetched[index], object if is_string else None)
