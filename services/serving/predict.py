@@ -6,6 +6,7 @@ from typing import Any
 from grpc import StatusCode
 from numpy.typing import NDArray
 from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 from services.core import tensors
@@ -49,26 +50,41 @@ def run(
     definition = model.signatures.get(signature)
     if definition is None:
         raise StatusError(StatusCode.FAILED_PRECONDITION, f'Serving signature key "{signature}" not found.')
-    _check_inputs(inputs.keys(), definition.inputs.keys())
-    arrays = {name: _array(name, tensor) for name, tensor in inputs.items()}
+    arrays = {name: _array(name, tensor) for name, tensor in _given(inputs, definition).items()}
     _check_filter(output_filter, definition.outputs.keys())
     outputs = model.run(signature, arrays)
     return {name: outputs[name] for name in output_filter} if output_filter else outputs
 
 
-def _check_inputs(sent: Iterable[str], wanted: Iterable[str]) -> None:
-    sent, wanted = set(sent), set(wanted)
-    if len(sent) != len(wanted):
+def _given(inputs: Mapping[str, TensorProto], definition: SignatureDef) -> dict[str, TensorProto]:
+    """Exactly the signature's inputs: those sent, and the signature's defaults for the others."""
+    wanted, defaults = definition.inputs, definition.defaults
+    if len(inputs) > len(wanted) or (len(inputs) < len(wanted) and not defaults):
+        extra, missing = inputs.keys() - wanted.keys(), wanted.keys() - inputs.keys()
         raise invalid(
-            f"input size does not match signature: {len(sent)}!={len(wanted)} len({{{_listed(sent)}}}) != "
-            f"len({{{_listed(wanted)}}}). Sent extra: {{{_listed(sent - wanted)}}}. "
-            f"Missing but required: {{{_listed(wanted - sent)}}}."
+            f"input size does not match signature: {len(inputs)}!={len(wanted)} "
+            f"len({{{_listed(inputs)}}}) != len({{{_listed(wanted)}}}). "
+            f"Sent extra: {{{_listed(extra)}}}. Missing but required: {{{_listed(missing)}}}."
         )
-    if sent != wanted:
+    given = {}
+    for name, info in wanted.items():
+        if name in inputs:
+            given[name] = inputs[name]
+        elif name in defaults:
+            given[name] = defaults[name]
+        else:
+            raise invalid(
+                f"Signature input alias: {name}(feed name: {info.name}) not found in request and no default "
+                f"value provided. Inputs expected to be in the request {{{_listed(inputs)}}}, or default "
+                f"input alias set: {_listed(defaults)}"
+            )
+    used = inputs.keys() & wanted.keys()
+    if len(used) != len(inputs):
         raise invalid(
-            f"input tensor alias not found in signature: {min(sent - wanted)}. "
-            f"Inputs expected to be in the set {{{_listed(wanted)}}}."
+            f"Inputs contains invalid name. Used request inputs: {_listed(used)}, "
+            f"request input: {_listed(inputs)}"
         )
+    return given
 
 
 def _array(name: str, tensor: TensorProto) -> NDArray[Any]:

@@ -12,6 +12,9 @@ from services.serving.status import StatusError
 
 log = logging.getLogger(__name__)
 
+MAX_STATUS_BYTES = 2000
+"""Most of a message that is sent: it may repeat the caller's names, and gRPC drops headers over 8 kB."""
+
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
@@ -26,13 +29,20 @@ def unary(
         except DecodeError:
             await context.abort(grpc.StatusCode.INTERNAL, f"Error parsing {request.DESCRIPTOR.full_name}")
         except StatusError as error:
-            await context.abort(error.code, error.message)
+            await context.abort(error.code, _cut(error.message))
         except Exception:  # a bug of ours: nothing of it leaves
             log.exception("bug while answering %s", request.DESCRIPTOR.full_name)
             await context.abort(grpc.StatusCode.INTERNAL, "internal error")
 
     # No request_deserializer: gRPC would tell the caller which Python exception a bad message raised.
     return grpc.unary_unary_rpc_method_handler(answered, response_serializer=_serialized)
+
+
+def _cut(message: str) -> str:
+    encoded = message.encode("utf-8", "replace")
+    if len(encoded) <= MAX_STATUS_BYTES:
+        return message
+    return encoded[:MAX_STATUS_BYTES].decode("utf-8", "ignore") + "..."
 
 
 def _serialized(response: Message) -> bytes:

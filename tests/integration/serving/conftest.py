@@ -20,6 +20,7 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
 )
 
 from services.core.tensors import decode, encode
+from tests.integration.serving.example_models import export_examples
 from wattgate.tfserving import methods
 from wattgate.tfserving.v1 import predict_pb2 as slim_predict
 
@@ -267,3 +268,13 @@ class Client:
 @pytest.fixture(params=["official", "slim"])
 def client(server, request):
     return Client(server.channel, request.param)
+
+
+@pytest.fixture(scope="session")
+def examples_server(tmp_path_factory):
+    """One TF1-style model over tf.Example, named `examples`."""
+    base = tmp_path_factory.mktemp("examples")
+    export_examples(base / "5")
+    flags = [f"--model_base_path={base}", "--model_name=examples"]
+    with serve(tmp_path_factory.mktemp("examples-server"), *flags) as running:
+        yield running

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from grpc import StatusCode
 from tensorflow_serving.apis import (
-    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
     model_management_pb2,
@@ -115,7 +114,8 @@ def test_what_is_not_served_is_refused(client, spec, code, said):
         ),
         (
             {"z": X},
-            "input tensor alias not found in signature: z. Inputs expected to be in the set {x}.",
+            "Signature input alias: x(feed name: serving_default_x:0) not found in request and no default "
+            "value provided. Inputs expected to be in the request {z}, or default input alias set: ",
         ),
         (
             {"signature": "two", "a": SMALL, "b": INTS, "outputs": ["sum", "none"]},
@@ -163,6 +163,16 @@ def test_a_huge_output_filter_is_refused_and_the_server_goes_on(client):
     code, _ = client.refusal(x=X, outputs=[f"name{number}" for number in range(100_000)])
     assert code == StatusCode.INVALID_ARGUMENT
     assert client.outputs(x=X)["y"].shape == (3, 1)
+
+
+def test_refusals_that_repeat_a_huge_name_still_arrive(client):
+    code, said = client.refusal("ü" * 1_000_000, x=X)
+    assert code == StatusCode.FAILED_PRECONDITION
+    assert said.startswith('Serving signature key "üüü')
+    assert said.endswith("...")
+    code, said = client.refusal(**{f"name{number}": X for number in range(10_000)})
+    assert code == StatusCode.INVALID_ARGUMENT
+    assert said.startswith("input size does not match signature: 10000!=1")
 
 
 def test_a_message_over_the_limit_is_refused_and_the_server_goes_on(client):
@@ -218,15 +228,6 @@ def test_packed_answers_by_flag(models, tmp_path):
     assert response.model_spec.version.value == 123
     assert response.outputs["y"].tensor_content == (X / 2 + 3).tobytes()
     assert not response.outputs["y"].float_val
-
-
-@pytest.mark.parametrize("method", ["Classify", "Regress", "MultiInference"])
-def test_other_methods_of_the_prediction_service_are_unimplemented(server, method):
-    with pytest.raises(grpc.RpcError) as caught:
-        server.channel.unary_unary(f"/tensorflow.serving.PredictionService/{method}")(
-            classification_pb2.ClassificationRequest().SerializeToString()
-        )
-    assert caught.value.code() == StatusCode.UNIMPLEMENTED
 
 
 def test_reload_is_unimplemented(server):
