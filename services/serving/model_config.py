@@ -1,4 +1,4 @@
-"""Which models to serve: the model config file, or the flags of a single model."""
+"""Which models to serve: the model config file, the flags of a single model, or a reload request."""
 
 from pathlib import Path, PurePosixPath
 
@@ -23,16 +23,16 @@ def models(flags: Flags) -> list[ModelConfig]:
     list that cannot be served.
     """
     if flags.model_config_file:
-        found = _read(Path(flags.model_config_file))
-    elif flags.model_base_path:
-        found = [ModelConfig(name=flags.model_name, base_path=flags.model_base_path, model_platform=PLATFORM)]
-    else:
+        return read(Path(flags.model_config_file))
+    if not flags.model_base_path:
         raise invalid("Both model_base_path and model_config_file are empty!")
+    found = [ModelConfig(name=flags.model_name, base_path=flags.model_base_path, model_platform=PLATFORM)]
     _check(found)
     return found
 
 
-def _read(path: Path) -> list[ModelConfig]:
+def read(path: Path) -> list[ModelConfig]:
+    """The models a file lists, checked; raises as `models` does."""
     config = ModelServerConfig()
     try:
         text_format.Parse(path.read_bytes(), config)
@@ -40,9 +40,22 @@ def _read(path: Path) -> list[ModelConfig]:
         raise not_found(f"{path}: {error.strerror}") from error
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise ConfigParseError(f"{path}: {error}") from error
+    return listed(config)
+
+
+def listed(config: ModelServerConfig) -> list[ModelConfig]:
+    """The models of a configuration, checked.
+
+    Raises StatusError INVALID_ARGUMENT for another kind of configuration and a list that cannot be served.
+    """
     if config.WhichOneof("config") != "model_config_list":
-        raise invalid("ModelServerConfig must hold a model_config_list")
-    return list(config.model_config_list.config)
+        raise invalid(
+            "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+            "Only ModelConfigList is currently supported"
+        )
+    found = list(config.model_config_list.config)
+    _check(found)
+    return found
 
 
 def _check(found: list[ModelConfig]) -> None:

@@ -1,13 +1,15 @@
-"""Start and stop: loads the models, opens the ports, drains on a signal."""
+"""Start and stop: has the models loaded, opens the ports, drains on a signal."""
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
 import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -15,9 +17,11 @@ import uvicorn
 from grpc import StatusCode
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
-from services.serving import model_service, prediction_service, rest, warmup
+from services.serving import credentials, health, model_service, prediction_service, rest, warmup
+from services.serving.config_file import ConfigFile
 from services.serving.flags import Flags
-from services.serving.repository import Repository, load
+from services.serving.life_cycle import LifeCycle, Timing
+from services.serving.repository import Repository
 from services.serving.status import StatusError
 
 log = logging.getLogger(__name__)
@@ -43,54 +47,88 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     stopping = asyncio.create_task(stop.wait())
-    # A thread of its own: the loop waits for those of its default executor, also when told to stop.
-    loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
-    loading = loop.run_in_executor(loader, load, models, warmup.replay)
+    secrets = credentials.read(Path(flags.ssl_config_file)) if flags.ssl_config_file else None
+    # What is imported by now stays: collections after an unload need not look through it.
+    gc.freeze()
+    repository = Repository({})
+    life_cycle = _life_cycle(flags, repository)
+    loading = asyncio.wrap_future(life_cycle.configure(models))
     first: list[asyncio.Future[Any]] = [stopping, loading]
     await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
     if not loading.done():
         log.info("Stopped while loading")
         return
-    repository = loading.result()
-    runs = ThreadPoolExecutor(RUNS_PER_CPU * (os.cpu_count() or 1), thread_name_prefix="run")
-    grpc_server = _grpc_server(flags, repository, runs)
+    loading.result()
+    runs = ThreadPoolExecutor(
+        flags.grpc_max_threads or RUNS_PER_CPU * (os.cpu_count() or 1), thread_name_prefix="run"
+    )
+    handlers = [
+        prediction_service.handlers(repository, runs, packed=flags.enable_serialization_as_tensor_content),
+        model_service.handlers(repository, life_cycle),
+    ]
+    if flags.enable_grpc_healthcheck_service:
+        handlers.append(health.handlers(repository, stop))
+    grpc_server = _grpc_server(flags, handlers, secrets)
     rest_server = _RestServer(flags, repository, runs) if _has_rest(flags) else None
     if rest_server:
         rest_server.start()
     await grpc_server.start()
-    log.info("Running gRPC ModelServer at %s:%d ...", flags.bind_address, flags.port)
+    log.info("Running gRPC ModelServer at %s ...", " and ".join(_addresses(flags)))
     await stopping
     log.info("Stopping: finishing calls in flight, %.0f s at most", GRACE_S)
+    life_cycle.stop()
     await asyncio.gather(grpc_server.stop(GRACE_S), *([rest_server.stop()] if rest_server else []))
     log.info("Stopped")
 
 
-def _grpc_server(flags: Flags, repository: Repository, runs: Executor) -> grpc.aio.Server:
-    server = grpc.aio.server(
-        options=[
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-            # A second server on the port must fail instead of taking half of the calls.
-            ("grpc.so_reuseport", 0),
-        ]
+def _life_cycle(flags: Flags, repository: Repository) -> LifeCycle:
+    poll_s = flags.model_config_file_poll_wait_seconds
+    return LifeCycle(
+        repository,
+        warmup.replay,
+        Timing(
+            poll_s=flags.file_system_poll_wait_seconds,
+            retries=flags.max_num_load_retries,
+            retry_interval_s=flags.load_retry_interval_micros / 1e6,
+        ),
+        labels_for_unavailable=flags.allow_version_labels_for_unavailable_models,
+        config_file=(
+            ConfigFile(Path(flags.model_config_file), poll_s) if flags.model_config_file and poll_s else None
+        ),
     )
-    packed = flags.enable_serialization_as_tensor_content
-    server.add_generic_rpc_handlers(
-        [
-            prediction_service.handlers(repository, runs, packed=packed),
-            model_service.handlers(repository),
-        ]
-    )
-    address = f"{flags.bind_address}:{flags.port}"
-    try:
-        server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise StatusError(StatusCode.UNAVAILABLE, f"cannot listen on {address}") from error
+
+
+def _grpc_server(
+    flags: Flags, handlers: Sequence[grpc.GenericRpcHandler], secrets: grpc.ServerCredentials | None
+) -> grpc.aio.Server:
+    options: dict[str, int | str] = {
+        "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+        "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+        # A second server on the port must fail instead of taking half of the calls.
+        "grpc.so_reuseport": 0,
+        **flags.grpc_channel_arguments,
+    }
+    server = grpc.aio.server(options=list(options.items()))
+    server.add_generic_rpc_handlers(handlers)
+    for address in _addresses(flags):
+        try:
+            if secrets:
+                server.add_secure_port(address, secrets)
+            else:
+                server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise StatusError(StatusCode.UNAVAILABLE, f"cannot listen on {address}") from error
     return server
 
 
+def _addresses(flags: Flags) -> list[str]:
+    """What gRPC listens on, in its notation."""
+    tcp = [f"{flags.bind_address}:{flags.port}"] if flags.port else []
+    return tcp + ([f"unix:{flags.grpc_socket_path}"] if flags.grpc_socket_path else [])
+
+
 def _has_rest(flags: Flags) -> bool:
-    if flags.rest_api_port == flags.port:
+    if flags.rest_api_port and flags.rest_api_port == flags.port:
         log.error("--rest_api_port is also --port: REST is off")
         return False
     return flags.rest_api_port != 0

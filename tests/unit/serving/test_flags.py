@@ -17,6 +17,9 @@ def test_defaults_are_tensorflow_servings():
     assert (asked.port, asked.rest_api_port, asked.bind_address) == (8500, 0, "0.0.0.0")
     assert asked.model_name == "default"
     assert not asked.enable_serialization_as_tensor_content
+    assert (asked.file_system_poll_wait_seconds, asked.model_config_file_poll_wait_seconds) == (1, 0)
+    assert (asked.max_num_load_retries, asked.load_retry_interval_micros) == (5, 60_000_000)
+    assert not asked.enable_grpc_healthcheck_service
 
 
 @pytest.mark.parametrize(
@@ -40,10 +43,12 @@ def test_unknown_flags_are_kept_for_the_report():
 @pytest.mark.parametrize(
     "argument",
     [
-        "--port=0",
         "--port=65536",
         "--port=many",
         "--rest_api_port=-1",
+        "--file_system_poll_wait_seconds=-1",
+        "--grpc_max_threads=some",
+        "--grpc_channel_arguments=grpc.max_connection_age_ms",
         "--enable_serialization_as_tensor_content=perhaps",
     ],
 )
@@ -58,3 +63,19 @@ def test_batching_parameters_need_batching():
     flags.check(flags.parse([file, "--enable_batching"]))
     with pytest.raises(StatusError, match="batching_parameters_file is set without setting"):
         flags.check(flags.parse([file]))
+
+
+def test_something_must_be_listened_on():
+    flags.check(flags.parse(["--port=0", "--grpc_socket_path=/run/s"]))
+    with pytest.raises(StatusError, match="At least one of"):
+        flags.check(flags.parse(["--port=0"]))
+
+
+def test_channel_arguments_are_numbers_or_text():
+    asked = flags.parse(
+        ["--grpc_channel_arguments=grpc.max_connection_age_ms=2000,grpc.lb_policy_name=grpclb"]
+    )
+    assert asked.grpc_channel_arguments == {
+        "grpc.max_connection_age_ms": 2000,
+        "grpc.lb_policy_name": "grpclb",
+    }

@@ -44,7 +44,7 @@ def test_a_file_that_is_no_config(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "must hold a model_config_list"),
+        ("", "Only ModelConfigList is currently supported"),
         (one("base_path: '/m' model_platform: 'tensorflow'"), "has no name"),
         (
             one("name: 'gru' base_path: 'm' model_platform: 'tensorflow'"),

@@ -1,68 +1,25 @@
-"""Which folders are versions, which versions a policy asks for, which version a request means."""
+"""Which version a request means, and which a status request."""
 
 import pytest
 from google.protobuf import text_format
 from grpc import StatusCode
+from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 from tensorflow_serving.apis.model_pb2 import ModelSpec
-from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
-from services.serving.repository import Repository, ServedModel, versions_to_serve
+from services.serving.repository import AVAILABLE, Repository, ServedModel, VersionState
 from services.serving.status import StatusError
 
-
-@pytest.fixture
-def base_path(tmp_path):
-    for name in ("1", "9", "010", "00000123", "tmp-124", "-5", "1.5", "٣"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "500").write_text("a file is no version")
-    return tmp_path
-
-
-def served(base_path, policy=""):
-    config = text_format.Parse(f"model_version_policy {{ {policy} }}", ModelConfig())
-    config.name = "gru"
-    config.base_path = str(base_path)
-    return {version: folder.name for version, folder in versions_to_serve(config).items()}
-
-
-@pytest.mark.parametrize(
-    ("policy", "versions"),
-    [
-        ("", {123: "00000123"}),
-        ("latest {}", {123: "00000123"}),
-        ("latest { num_versions: 2 }", {10: "010", 123: "00000123"}),
-        ("latest { num_versions: 9 }", {1: "1", 9: "9", 10: "010", 123: "00000123"}),
-        ("all {}", {1: "1", 9: "9", 10: "010", 123: "00000123"}),
-        ("specific { versions: 10 versions: 1 }", {1: "1", 10: "010"}),
-    ],
-)
-def test_versions_are_folders_with_whole_numbers_for_names(base_path, policy, versions):
-    assert served(base_path, policy) == versions
-
-
-@pytest.mark.parametrize(
-    ("policy", "code", "said"),
-    [
-        ("specific { versions: 2 }", StatusCode.NOT_FOUND, "Version 2 of servable gru not found"),
-        ("specific {}", StatusCode.INVALID_ARGUMENT, "names no version"),
-    ],
-)
-def test_versions_that_are_not_there(base_path, policy, code, said):
-    with pytest.raises(StatusError, match=said) as caught:
-        served(base_path, policy)
-    assert caught.value.code == code
-
-
-def test_a_base_path_without_versions(tmp_path):
-    with pytest.raises(StatusError, match="No versions of servable gru found under base path"):
-        served(tmp_path)
-    with pytest.raises(StatusError, match=r"Could not find base path .*none: No such file or directory"):
-        served(tmp_path / "none")
+ENDED = VersionState(ModelVersionStatus.END)
 
 
 @pytest.fixture
 def repository():
-    return Repository({"gru": ServedModel(versions={1: "one", 12: "twelve"}, labels={"stable": 1})})
+    return Repository(
+        {
+            "gru": ServedModel({1: "one", 12: "twelve"}, labels={"stable": 1, "gone": 3}, others={3: ENDED}),
+            "old": ServedModel({}, {}, {7: ENDED}, configured=False),
+        }
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,6 +40,17 @@ def test_a_request_means_one_version(repository, spec, found):
         ("", StatusCode.INVALID_ARGUMENT, "ModelSpec has no name specified."),
         ('name: "cnn"', StatusCode.NOT_FOUND, "Servable not found for request: Latest(cnn)"),
         ('name: "gru" version {}', StatusCode.NOT_FOUND, "Servable not found for request: Specific(gru, 0)"),
+        ('name: "old"', StatusCode.NOT_FOUND, "Servable not found for request: Latest(old)"),
+        (
+            'name: "gru" version { value: 3 }',
+            StatusCode.NOT_FOUND,
+            "Servable not found for request: Specific(gru, 3)",
+        ),
+        (
+            'name: "gru" version_label: "gone"',
+            StatusCode.NOT_FOUND,
+            "Servable not found for request: Specific(gru, 3)",
+        ),
         (
             'name: "gru" version_label: "new"',
             StatusCode.INVALID_ARGUMENT,
@@ -94,3 +62,20 @@ def test_a_request_for_what_is_not_there(repository, spec, code, said):
     with pytest.raises(StatusError) as caught:
         repository.resolve(text_format.Parse(spec, ModelSpec()))
     assert (caught.value.code, caught.value.message) == (code, said)
+
+
+def test_a_status_lists_what_ended_too(repository):
+    assert repository.states(ModelSpec(name="gru")) == {1: AVAILABLE, 3: ENDED, 12: AVAILABLE}
+    assert repository.available(ModelSpec(name="gru")) == [1, 12]
+    assert repository.states(ModelSpec(name="old")) == {7: ENDED}
+    assert repository.states(ModelSpec(name="gru", version_label="stable")) == {1: AVAILABLE}
+    with pytest.raises(StatusError, match="Could not find any versions of model none"):
+        repository.states(ModelSpec(name="none"))
+    with pytest.raises(StatusError, match="Could not find version 9 of model gru"):
+        repository.states(text_format.Parse('name: "gru" version { value: 9 }', ModelSpec()))
+
+
+def test_ready_is_every_configured_model_available(repository):
+    assert repository.is_ready()
+    repository.publish({"gru": ServedModel({}, {}, {1: ENDED})})
+    assert not repository.is_ready()
