@@ -1,11 +1,8 @@
-"""JSON of TensorFlow Serving's REST API <-> arrays, in the row format."""
+"""JSON values <-> arrays, by the rules and in the words of TensorFlow Serving's util/json_tensor.cc."""
 
 import base64
 import binascii
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,9 +12,9 @@ from tensorflow import as_dtype
 from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 
 from services.core.tensors import MAX_RANK
+from services.serving.json_document import format_error, is_base64, quoted, type_name
 from services.serving.status import StatusError, invalid
 
-_JSON_TYPES = {dict: "Object", str: "String", int: "Number", float: "Number", type(None): "Null"}
 _TYPE_NAMES = {"float32": "float", "float64": "double", "float16": "half", "object": "string"}
 _NUMPY_READS = {"f": "iuf", "i": "iu", "u": "iu", "b": "b"}
 """Kinds numpy may see in the JSON, by the kind of dtype wanted."""
@@ -25,109 +22,75 @@ _NUMPY_READS = {"f": "iuf", "i": "iu", "u": "iu", "b": "b"}
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {"f": (int, float), "i": (int,), "u": (int,), "b": (bool,)}
 """What a JSON value must be, by the kind of dtype wanted."""
 
-MAX_QUOTED = 100
-"""Characters of a caller's value that an error repeats."""
 
+def to_array(value: Any, info: TensorInfo) -> NDArray[Any]:
+    """A value or nested lists of them as one tensor.
 
-@dataclass(frozen=True)
-class RowRequest:
-    """A predict request in row format, its instances not yet read."""
-
-    signature_name: str
-    """Empty where the request names none."""
-    instances: list[Any]
-
-    def arrays(self, inputs: Mapping[str, TensorInfo]) -> dict[str, NDArray[Any]]:
-        """The instances as one batch for each input of the signature.
-
-        Raises StatusError INVALID_ARGUMENT where they do not fit the inputs' names and types or each other.
-        """
-        if not inputs:
-            raise invalid(f"Failed to get input map for signature: {self.signature_name or 'DEFAULT'}")
-        if not _is_named(self.instances[0]):
-            if len(inputs) > 1:
-                raise invalid(
-                    "instances is a plain list, but expecting list of objects as multiple "
-                    "input tensors required as per tensorinfo_map"
-                )
-            for number, instance in enumerate(self.instances):
-                if _is_named(instance):
-                    raise invalid(f"Expecting value/list but got object at item {number} of input list")
-            return {name: _array("", self.instances, _dtype(info)) for name, info in inputs.items()}
-        for number, instance in enumerate(self.instances):
-            if not _is_named(instance):
-                raise invalid(f"Expecting object but got list at item {number} of input list")
-            if instance.keys() != inputs.keys():
-                raise invalid(
-                    f"Failed to process element: {number} of 'instances' list. "
-                    f"JSON object: {_quoted(instance)} keys must be equal to: {','.join(sorted(inputs))}"
-                )
-        return {
-            name: _array(f" key: {name}", [instance[name] for instance in self.instances], _dtype(info))
-            for name, info in inputs.items()
-        }
-
-
-def parse_row_request(body: bytes) -> RowRequest:
-    """Read a request body.
-
-    Raises StatusError: INVALID_ARGUMENT where it is not a request, UNIMPLEMENTED for the columnar format.
+    Raises StatusError: INVALID_ARGUMENT where they do not fit the input's dtype or each other, UNIMPLEMENTED
+    for a dtype JSON has no form of.
     """
-    if not body:
-        raise invalid("JSON Parse error: The document is empty")
+    dtype = _dtype(info)
+    array = _read_at_once(value, dtype)
+    return _read_one_by_one(value, dtype) if array is None else array
+
+
+def to_batch(instances: list[Any], info: TensorInfo, key: str = "") -> NDArray[Any]:
+    """One tensor for each instance, all of one shape, as a batch; `key` is named in errors.
+
+    Raises StatusError INVALID_ARGUMENT where an instance does not fit the input's dtype or the others.
+    """
+    dtype = _dtype(info)
+    if (batch := _read_at_once(instances, dtype)) is not None:
+        return batch
+    rows: list[NDArray[Any]] = []
+    for number, instance in enumerate(instances):
+        try:
+            row = _read_one_by_one(instance, dtype)
+            if rows and row.size != rows[0].size:
+                raise invalid(f"Expecting tensor size: {rows[0].size} but got: {row.size}")
+            if rows and row.shape != rows[0].shape:
+                raise invalid(f"Expecting shape {_shown(rows[0].shape)} but got: {_shown(row.shape)}")
+        except StatusError as error:
+            place = f"{number} key: {key}" if key else str(number)
+            raise invalid(
+                f"Failed to process element: {place} of 'instances' list. "
+                f"Error: {error.code.name}: {error.message}"
+            ) from None
+        rows.append(row)
+    return np.stack(rows)
+
+
+def to_json(name: str, array: NDArray[Any]) -> Any:
+    """The array as JSON values; strings of an output whose name ends in `_bytes` as base64 objects.
+
+    Raises StatusError INVALID_ARGUMENT for a dtype JSON has no form of.
+    """
+    if array.dtype.kind == "f" and array.dtype.itemsize < np.dtype(np.float64).itemsize:
+        # The shortest text of each value, so that 0.1 stays 0.1: widened to a double it would not.
+        array = array.astype(str).astype(np.float64)
+    elif array.dtype.hasobject:
+        write = _as_base64 if name.endswith("_bytes") else _as_text
+        flat = np.empty(array.size, object)
+        flat[:] = [write(value) for value in array.flat]
+        array = flat.reshape(array.shape)
+    elif array.dtype.kind not in "biuf":
+        raise invalid(f"Failed to write JSON value for tensor type: {_name(array.dtype)}")
+    return array.tolist()
+
+
+def decoded(value: dict[str, str]) -> bytes:
+    """The bytes of a base64 object; StatusError INVALID_ARGUMENT where it is none."""
+    if not is_base64(value):
+        raise format_error(value, "not formatted correctly for base64 data")
     try:
-        document = json.loads(body)
-    except json.JSONDecodeError as error:
-        raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
-    except UnicodeDecodeError:
-        raise invalid("JSON Parse error: Invalid encoding in string.") from None
-    except (RecursionError, ValueError):
-        # ValueError: an integer of thousands of digits.
-        raise invalid("JSON Parse error: nested too deeply, or a number too long") from None
-    if not isinstance(document, dict):
-        raise invalid(f"JSON Value: {_quoted(document)} Is not object")
-    name = document.get("signature_name", "")
-    if not isinstance(name, str):
-        raise invalid(
-            f"JSON Value: {_quoted(document)} not formatted correctly. "
-            "'signature_name' key must be a string value."
-        )
-    if "instances" not in document:
-        if "inputs" in document:
-            raise StatusError(StatusCode.UNIMPLEMENTED, "The columnar format ('inputs') is not served")
-        raise invalid("Missing 'inputs' or 'instances' key")
-    if "inputs" in document:
-        raise invalid(
-            f"JSON Value: {_quoted(document)} Not formatted correctly expecting only one of "
-            "'inputs' or 'instances' keys to exist "
-        )
-    instances = document["instances"]
-    if not isinstance(instances, list):
-        raise invalid(f"JSON Value: {_quoted(document)} Excepting 'instances' to be an list/array")
-    if not instances:
-        raise invalid(f"JSON Value: {_quoted(document)} No values in 'instances' array")
-    return RowRequest(name, instances)
+        return base64.b64decode(value["b64"], validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid("Unable to base64 decode") from None
 
 
-def row_response(outputs: Mapping[str, NDArray[Any]]) -> str:
-    """`{"predictions": [...]}`: one element an instance, an object where there are several outputs.
-
-    Floats are written with the fewest digits that read back the same. Raises StatusError INVALID_ARGUMENT
-    for outputs that are not batches of one size.
-    """
-    size = -1
-    for name, array in outputs.items():
-        if not array.ndim:
-            raise invalid(f"Tensor name: {name} has no shape information ")
-        if size not in {-1, len(array)}:
-            raise invalid(f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {size}")
-        size = len(array)
-    values = {name: _plain(name, array) for name, array in outputs.items()}
-    if len(values) == 1:
-        (predictions,) = values.values()
-    else:
-        predictions = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
-    return json.dumps({"predictions": predictions})
+def lossy_error(value: float, type_: str) -> StatusError:
+    """The failure of a number a type cannot hold."""
+    return invalid(f"Cannot convert JSON value: {quoted(value)} to {type_} without loss of precision.")
 
 
 def _dtype(info: TensorInfo) -> np.dtype[Any]:
@@ -135,26 +98,18 @@ def _dtype(info: TensorInfo) -> np.dtype[Any]:
     return dtype
 
 
-def _is_named(instance: object) -> bool:
-    return isinstance(instance, dict) and not _is_base64(instance)
-
-
-def _is_base64(value: dict[str, Any]) -> bool:
-    return len(value) == 1 and isinstance(value.get("b64"), str)
-
-
-def _array(prefix: str, instances: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """One value an instance as a batch."""
-    if dtype.kind in _NUMPY_READS:
-        try:
-            array = np.array(instances)
-        except (ValueError, OverflowError):  # lists of different lengths, an integer of over 64 bits
-            pass
-        else:
-            # One leniency towards TensorFlow Serving: a bool between numbers counts as 0 or 1.
-            if array.dtype.kind in _NUMPY_READS[dtype.kind] and (not array.size or _all_fit(array, dtype)):
-                return array.astype(dtype)
-    return _value_by_value(prefix, instances, dtype)
+def _read_at_once(value: Any, dtype: np.dtype[Any]) -> NDArray[Any] | None:
+    """The quick way for numbers; None where the slow one has to look."""
+    if dtype.kind not in _NUMPY_READS:
+        return None
+    try:
+        array = np.array(value)
+    except (ValueError, OverflowError):  # lists of different lengths, an integer of over 64 bits
+        return None
+    # One leniency towards TensorFlow Serving: a bool between numbers counts as 0 or 1.
+    if array.dtype.kind not in _NUMPY_READS[dtype.kind] or (array.size and not _all_fit(array, dtype)):
+        return None
+    return array.astype(dtype)
 
 
 def _all_fit(array: NDArray[Any], dtype: np.dtype[Any]) -> bool:
@@ -176,28 +131,16 @@ def _integer_limits(dtype: np.dtype[Any]) -> tuple[int, int]:
     return int(limits.min), int(limits.max)
 
 
-def _value_by_value(prefix: str, instances: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+def _read_one_by_one(value: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     """The slow way: reads strings and bytes, and says which value of a request is wrong."""
+    shape = _shape(value)
+    if len(shape) >= MAX_RANK:
+        raise invalid(f"lists are nested {len(shape)} deep; the limit is {MAX_RANK - 1}")
     leaves: list[Any] = []
-    shape: tuple[int, ...] = ()
-    for number, instance in enumerate(instances):
-        here = _shape(instance)
-        try:
-            if len(here) >= MAX_RANK:
-                raise invalid(f"lists are nested {len(here)} deep; the limit is {MAX_RANK - 1}")
-            _append_leaves(instance, here, 0, dtype, leaves)
-            if number == 0:
-                shape = here
-            elif here != shape:
-                raise invalid(f"Expecting shape {_shown(shape)} but got: {_shown(here)}")
-        except StatusError as error:
-            raise invalid(
-                f"Failed to process element: {number}{prefix} of 'instances' list. "
-                f"Error: {error.code.name}: {error.message}"
-            ) from None
+    _append_leaves(value, shape, 0, dtype, leaves)
     array = np.empty(len(leaves), dtype)
     array[:] = leaves
-    return array.reshape(len(instances), *shape)
+    return array.reshape(shape)
 
 
 def _shape(value: Any) -> tuple[int, ...]:
@@ -216,9 +159,9 @@ def _append_leaves(
 ) -> None:
     if not isinstance(value, list):
         if level != len(shape):
-            raise invalid(
-                f"JSON Value: {_quoted(value)} found at incorrect level: {level + 1} in the JSON DOM. "
-                f"Expected at level: {len(shape)}"
+            raise format_error(
+                value,
+                f"found at incorrect level: {level + 1} in the JSON DOM. Expected at level: {len(shape)}",
             )
         leaves.append(_leaf(value, dtype))
         return
@@ -234,44 +177,28 @@ def _append_leaves(
 
 
 def _leaf(value: Any, dtype: np.dtype[Any]) -> Any:
-    if dtype.hasobject:
-        return _bytes(value)
+    if dtype.hasobject and isinstance(value, str):
+        return value.encode()
+    if dtype.hasobject and isinstance(value, dict):
+        return decoded(value)
+    if not dtype.hasobject and dtype.kind not in _PYTHON_TYPES:
+        raise StatusError(
+            StatusCode.UNIMPLEMENTED, f"Conversion of JSON Value: {quoted(value)} to type: {_name(dtype)}"
+        )
     wanted = _PYTHON_TYPES.get(dtype.kind, ())
     if not isinstance(value, wanted) or (isinstance(value, bool) and dtype.kind != "b"):
         raise _type_error(value, dtype)
     if isinstance(value, int) and dtype.kind != "b":
         least, most = _integer_limits(dtype)
         if not least <= value <= most:
-            if dtype.kind == "f":
-                raise _lossy_error(value, dtype)
-            raise _type_error(value, dtype)
+            raise lossy_error(value, _name(dtype)) if dtype.kind == "f" else _type_error(value, dtype)
     elif isinstance(value, float) and math.isfinite(value) and abs(value) > float(np.finfo(dtype).max):
-        raise _lossy_error(value, dtype)
+        raise lossy_error(value, _name(dtype))
     return value
 
 
-def _bytes(value: Any) -> bytes:
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass")
-    if not isinstance(value, dict):
-        raise _type_error(value, np.dtype(object))
-    if not _is_base64(value):
-        raise invalid(f"JSON Value: {_quoted(value)} not formatted correctly for base64 data")
-    try:
-        return base64.b64decode(value["b64"], validate=True)
-    except (binascii.Error, ValueError):
-        raise invalid("Unable to base64 decode") from None
-
-
 def _type_error(value: Any, dtype: np.dtype[Any]) -> StatusError:
-    type_ = str(value) if isinstance(value, bool) else _JSON_TYPES[type(value)]
-    return invalid(f"JSON Value: {_quoted(value)} Type: {type_} is not of expected type: {_name(dtype)}")
-
-
-def _lossy_error(value: float, dtype: np.dtype[Any]) -> StatusError:
-    return invalid(
-        f"Cannot convert JSON value: {_quoted(value)} to {_name(dtype)} without loss of precision."
-    )
+    return format_error(value, f"Type: {type_name(value)} is not of expected type: {_name(dtype)}")
 
 
 def _name(dtype: np.dtype[Any]) -> str:
@@ -280,30 +207,6 @@ def _name(dtype: np.dtype[Any]) -> str:
 
 def _shown(shape: tuple[int, ...]) -> str:
     return f"[{','.join(map(str, shape))}]"
-
-
-def _quoted(value: Any) -> str:
-    try:
-        text = json.dumps(value)
-    except RecursionError:
-        return "..."
-    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."
-
-
-def _plain(name: str, array: NDArray[Any]) -> list[Any]:
-    """The array as JSON values; strings whose name ends in `_bytes` as base64 objects."""
-    if array.dtype.kind == "f" and array.dtype.itemsize < np.dtype(np.float64).itemsize:
-        # The shortest text of each value, so that 0.1 stays 0.1: widened to a double it would not.
-        array = array.astype(str).astype(np.float64)
-    elif array.dtype.hasobject:
-        write = _as_base64 if name.endswith("_bytes") else _as_text
-        flat = np.empty(array.size, object)
-        flat[:] = [write(value) for value in array.flat]
-        array = flat.reshape(array.shape)
-    elif array.dtype.kind not in "biuf":
-        raise invalid(f"Failed to write JSON value for tensor type: {_name(array.dtype)}")
-    values: list[Any] = array.tolist()
-    return values
 
 
 def _as_base64(value: bytes) -> dict[str, str]:

@@ -8,17 +8,24 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 from http import HTTPStatus
+from urllib.parse import unquote
 
 from grpc import StatusCode
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
+from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
+from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest
+from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 from tensorflow_serving.apis.model_pb2 import ModelSpec
+from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
-from services.serving.json_tensors import parse_row_request, row_response
+from services.serving import json_document, json_examples, json_predict, model_service
+from services.serving.inference import classify, regress
+from services.serving.metadata import SIGNATURE_DEF, metadata
 from services.serving.predict import DEFAULT_SIGNATURE
 from services.serving.repository import Repository
+from services.serving.rest_messages import write_metadata, write_status
 from services.serving.status import StatusError, invalid
 
 log = logging.getLogger(__name__)
@@ -27,8 +34,8 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 """Largest request body; TensorFlow Serving has no limit."""
 
 _VERSION = "(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
-_PREDICT = re.compile(f"/v1/models/(?P<name>[^/:]+){_VERSION}:predict", re.IGNORECASE)
-_STATUS = re.compile(f"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}", re.IGNORECASE)
+_POST = re.compile(f"/v1/models/(?P<name>[^/:]+){_VERSION}:(?P<verb>classify|regress|predict)", re.IGNORECASE)
+_GET = re.compile(f"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}(?:/(?P<part>metadata))?", re.IGNORECASE)
 
 _HTTP = {
     StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
@@ -55,14 +62,16 @@ class _TooLargeError(Exception):
 def app(repository: Repository, runs: Executor) -> ASGIApp:
     """The ASGI application.
 
-    JSON is read and models run on `runs`; status is answered on the event loop, so that it can be asked of a
-    busy server.
+    JSON is read and models run on `runs`; status and metadata are answered on the event loop, so that a busy
+    server can be asked too.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
-            respond = _responder(repository, request.method, request.url.path, await _body(request))
+            respond = _responder(
+                repository, request.method, scope["raw_path"].decode("latin-1"), await _body(request)
+            )
             if request.method == "GET":
                 response = _json(HTTPStatus.OK, respond())
             else:
@@ -85,50 +94,65 @@ def app(repository: Repository, runs: Executor) -> ASGIApp:
 
 
 def _responder(repository: Repository, method: str, path: str, body: bytes) -> Callable[[], str]:
-    if method == "POST" and (match := _PREDICT.fullmatch(path)):
-        return partial(_predict, repository, _model_spec(match), body)
-    if method == "GET" and (match := _STATUS.fullmatch(path)):
-        if match["name"] is None:
+    """What answers a request; `path` is still percent-encoded."""
+    if method == "POST" and (match := _POST.fullmatch(path)):
+        spec = _model_spec(match)
+        # Upstream takes the path in any case, but the verb as it stands.
+        if verb := {"predict": _predict, "classify": _classify, "regress": _regress}.get(match["verb"]):
+            return partial(verb, repository, spec, body)
+    elif method == "GET" and (match := _GET.fullmatch(path)):
+        spec = _model_spec(match)
+        if not spec.name:
             raise invalid("Missing model name in request.")
-        return partial(_status, repository, _model_spec(match))
+        return partial(_metadata if match["part"] == "metadata" else _status, repository, spec)
     raise invalid(f"Malformed request: {method} {path}")
 
 
 def _model_spec(match: re.Match[str]) -> ModelSpec:
-    spec = ModelSpec(name=match["name"])
+    spec = ModelSpec(name=unquote(match["name"] or ""))
     if match["version"] is not None:
         try:
             spec.version.value = int(match["version"])
         except ValueError:
             raise invalid(f"Failed to convert version: {match['version']} to numeric.") from None
     elif match["label"] is not None:
-        spec.version_label = match["label"]
+        spec.version_label = unquote(match["label"])
     return spec
 
 
 def _predict(repository: Repository, spec: ModelSpec, body: bytes) -> str:
-    document = parse_row_request(body)
+    document = json_document.parse(body)
+    asked = json_document.signature_name(document)
     _, model = repository.resolve(spec)
-    name = document.signature_name or DEFAULT_SIGNATURE
+    name = asked or DEFAULT_SIGNATURE
     signature = model.signatures.get(name)
     if signature is None:
         raise invalid(f'Serving signature name: "{name}" not found in signature def')
-    return row_response(model.run(name, document.arrays(signature.inputs)))
+    arrays, write = json_predict.read(document, signature.inputs, asked)
+    return write(model.run(name, arrays))
+
+
+def _classify(repository: Repository, spec: ModelSpec, body: bytes) -> str:
+    document = json_document.parse(body)
+    spec.signature_name = json_document.signature_name(document)
+    request = ClassificationRequest(model_spec=spec, input=json_examples.read(document))
+    return json_examples.write_classifications(classify(repository, request).result)
+
+
+def _regress(repository: Repository, spec: ModelSpec, body: bytes) -> str:
+    document = json_document.parse(body)
+    spec.signature_name = json_document.signature_name(document)
+    request = RegressionRequest(model_spec=spec, input=json_examples.read(document))
+    return json_examples.write_regressions(regress(repository, request).result)
 
 
 def _status(repository: Repository, spec: ModelSpec) -> str:
-    return json.dumps(
-        {
-            "model_version_status": [
-                {
-                    "version": str(version),
-                    "state": ModelVersionStatus.State.Name(ModelVersionStatus.AVAILABLE),
-                    "status": {"error_code": "OK", "error_message": ""},
-                }
-                for version in repository.available(spec)
-            ]
-        }
-    )
+    return write_status(model_service.status(repository, GetModelStatusRequest(model_spec=spec)))
+
+
+def _metadata(repository: Repository, spec: ModelSpec) -> str:
+    request = GetModelMetadataRequest(model_spec=spec, metadata_field=[SIGNATURE_DEF])
+    return write_metadata(metadata(repository, request))
 
 
 async def _body(request: Request) -> bytes:

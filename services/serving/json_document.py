@@ -1,0 +1,127 @@
+"""A request body -> one JSON object, and how an error quotes JSON.
+
+The texts are those of TensorFlow Serving's util/json_tensor.cc and of rapidjson, its parser.
+"""
+
+import json
+import re
+from typing import Any, NoReturn
+
+from services.serving.status import StatusError, invalid
+
+MAX_QUOTED = 100
+"""Characters of a caller's value that an error repeats."""
+
+_PARSE_ERRORS = {
+    "Expecting value": "Invalid value.",
+    "Expecting property name enclosed in double quotes": "Missing a name for object member.",
+    "Illegal trailing comma before end of object": "Missing a name for object member.",
+    "Illegal trailing comma before end of array": "Invalid value.",
+    "Expecting ':' delimiter": "Missing a colon after a name of object member.",
+    "Expecting ',' delimiter": "Missing a comma, } or ] after an object member or array element.",
+    "Unterminated string starting at": "Missing a closing quotation mark in string.",
+    "Invalid control character at": "Invalid encoding in string.",
+    "Invalid \\escape": "Invalid escape character in string.",
+    "Invalid \\uXXXX escape": "Incorrect hex digit after \\u escape in string.",
+    "Extra data": "The document root must not be followed by other values.",
+}
+"""rapidjson's words for what Python's parser finds."""
+
+_LARGE_EXPONENT = re.compile(r"[eE]\+?[0-9]{3}")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_NUMBER_TOO_BIG = "JSON Parse error: Number too big to be stored in double."
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The object a body holds.
+
+    Raises StatusError INVALID_ARGUMENT where it holds none, and for nesting deeper than Python's parser
+    follows (about 1,000).
+    """
+    if not body:
+        raise invalid("JSON Parse error: The document is empty")
+    try:
+        text = body.decode("utf-8-sig")
+        document = json.loads(text, parse_float=_finite if _LARGE_EXPONENT.search(text) else None)
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        _refuse(error)
+    except UnicodeDecodeError:
+        raise invalid("JSON Parse error: Invalid encoding in string.") from None
+    except UnicodeEncodeError:
+        raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from None
+    except RecursionError:
+        raise invalid("JSON Parse error: nested too deeply") from None
+    except ValueError:  # an integer of thousands of digits
+        raise invalid(_NUMBER_TOO_BIG) from None
+    if not isinstance(document, dict):
+        raise format_error(document, "Is not object")
+    return document
+
+
+def _refuse(error: json.JSONDecodeError) -> NoReturn:
+    said = _PARSE_ERRORS.get(error.msg, "Unspecific syntax error.")
+    if not error.doc[error.pos :].strip() and not error.doc[: error.pos].strip():
+        said = "The document is empty."
+    offset = len(error.doc[: error.pos].encode())
+    raise invalid(f"JSON Parse error: {said} at offset: {offset}") from None
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in {float("inf"), float("-inf")}:
+        raise invalid(_NUMBER_TOO_BIG)
+    return value
+
+
+def signature_name(document: dict[str, Any]) -> str:
+    """The signature a request names, empty where it names none.
+
+    Raises StatusError INVALID_ARGUMENT where the name is no string.
+    """
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise format_error(document, "not formatted correctly. 'signature_name' key must be a string value.")
+    return name
+
+
+def format_error(value: Any, said: str) -> StatusError:
+    """The failure of a value that is not of the form a request has."""
+    return invalid(f"JSON Value: {quoted(value)} {said}")
+
+
+def quoted(value: Any) -> str:
+    """The start of a value's JSON, as an error repeats it."""
+    text = ""
+    try:
+        # In pieces, for a large value is not written out to be cut.
+        for piece in json.JSONEncoder(ensure_ascii=False, indent=4).iterencode(value):
+            text += piece
+            if len(text) > MAX_QUOTED:
+                return f"{text[:MAX_QUOTED]}..."
+    except RecursionError:
+        return f"{text}..."
+    return text
+
+
+def type_name(value: Any) -> str:
+    """The JSON type of a value, as errors name it."""
+    match value:
+        case bool():
+            return str(value)
+        case None:
+            return "Null"
+        case dict():
+            return "Object"
+        case list():
+            return "Array"
+        case str():
+            return "String"
+        case _:
+            return "Number"
+
+
+def is_base64(value: Any) -> bool:
+    """Whether a value is `{"b64": "..."}`, which stands for bytes."""
+    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
