@@ -6,7 +6,8 @@ that is not busy therefore runs where it is, at the price of a lock.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -22,8 +23,20 @@ Run = Callable[[Arrays], dict[str, NDArray[Any]]]
 
 NEVER = float("inf")
 
-expires_at: ContextVar[float] = ContextVar("expires_at", default=NEVER)
-"""When the caller of this thread's request stops waiting, on the monotonic clock."""
+MAX_THREADS = 256
+"""Most threads that wait for batches, however large those may be."""
+
+_expires_at: ContextVar[float] = ContextVar("expires_at", default=NEVER)
+
+
+@contextmanager
+def waited_for_until(expires_at: float) -> Iterator[None]:
+    """Requests of this thread are of a caller that stops waiting then, on the monotonic clock."""
+    token = _expires_at.set(expires_at)
+    try:
+        yield
+    finally:
+        _expires_at.reset(token)  # the thread is another request's next
 
 
 class Batcher:
@@ -36,6 +49,10 @@ class Batcher:
         self._free = parameters.num_batch_threads
         self._waiting: dict[_Batch, None] = {}
         """Batches that nobody runs yet, the oldest first."""
+
+    def threads(self, least: int) -> int:
+        """Threads to take requests: every caller of a batch needs one, and while it runs the next gathers."""
+        return max(least, min(2 * self.parameters.max_batch_size, MAX_THREADS))
 
     def queue(self) -> "BatchQueue":
         """The queue of one model version."""
@@ -63,8 +80,14 @@ class Batcher:
             elif not task.done:
                 with self._lock:
                     wake_at = self._falls_asleep(task, time.monotonic())
+        # Neither a batch and its tasks nor an error and its traceback may end as a circle: the model would
+        # outlive its version.
+        del task.batch
         if task.error:
-            raise task.error
+            try:
+                raise task.error
+            finally:
+                task.error = None
         return task.outputs
 
     def _open_batch(self, queue: "BatchQueue", key: object, size: int, run: Run, now: float) -> "_Batch":
@@ -125,7 +148,7 @@ class Batcher:
         batch.size -= task.size
         task.end(
             StatusError(
-                StatusCode.RESOURCE_EXHAUSTED, "Run() timeout exceeded while waiting in batching queue"
+                StatusCode.DEADLINE_EXCEEDED, "Run() timeout exceeded while waiting in batching queue"
             )
         )
         if batch.tasks:
@@ -134,9 +157,9 @@ class Batcher:
             self._leaves_queue(batch)
 
     def _finish(self, batch: "_Batch") -> None:
+        error: Exception | None = None
         try:
             batch.process(self.parameters.padded(batch.size))
-            error = None
         except Exception as raised:  # noqa: BLE001 - every caller gets it, and the edge decides what of it leaves
             error = raised
         with self._lock:
@@ -144,6 +167,7 @@ class Batcher:
                 task.end(error)
             self._free += 1
             self._dispatch(time.monotonic())
+        error = None  # as in `run`
 
 
 class BatchQueue:
@@ -164,7 +188,7 @@ class BatchQueue:
         refuses a signature without inputs.
 
         Raises StatusError: INVALID_ARGUMENT for inputs that are no batch or more than a whole one,
-        UNAVAILABLE where too much waits, RESOURCE_EXHAUSTED where the caller's deadline passed before,
+        UNAVAILABLE where too much waits, DEADLINE_EXCEEDED where the caller's deadline passed before,
         FAILED_PRECONDITION for outputs that are no batch, and whatever `run` raises.
         """
         size = _rows(inputs)
@@ -174,7 +198,7 @@ class BatchQueue:
         if size > limit:
             raise invalid(f"Task size {size} is larger than maximum input batch size {limit}")
         shapes = tuple([(name, inputs[name].dtype, inputs[name].shape[1:]) for name in sorted(inputs)])
-        return self._batcher.run(self, (signature, shapes), _Task(inputs, size, expires_at.get()), run)
+        return self._batcher.run(self, (signature, shapes), _Task(inputs, size, _expires_at.get()), run)
 
 
 class _Task:

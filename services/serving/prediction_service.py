@@ -15,6 +15,7 @@ from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
+from services.serving import batching
 from services.serving.inference import classify, multi_inference, regress
 from services.serving.metadata import metadata
 from services.serving.predict import predict
@@ -41,7 +42,8 @@ def handlers(repository: Repository, runs: Executor, *, packed: bool) -> grpc.Ge
                     raise StatusError(
                         grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline passed before the model ran"
                     )
-                return use_case(repository, message)
+                with batching.waited_for_until(expires_at):
+                    return use_case(repository, message)
 
             return await asyncio.get_running_loop().run_in_executor(runs, work)
 

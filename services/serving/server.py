@@ -17,7 +17,17 @@ import uvicorn
 from grpc import StatusCode
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
-from services.serving import credentials, health, model_service, prediction_service, rest, warmup
+from services.serving import (
+    batching_parameters,
+    credentials,
+    health,
+    model_service,
+    prediction_service,
+    rest,
+    warmup,
+)
+from services.serving.batching import Batcher
+from services.serving.batching_parameters import BatchingParameters
 from services.serving.config_file import ConfigFile
 from services.serving.flags import Flags
 from services.serving.life_cycle import LifeCycle, Timing
@@ -51,7 +61,8 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
     # What is imported by now stays: collections after an unload need not look through it.
     gc.freeze()
     repository = Repository({})
-    life_cycle = _life_cycle(flags, repository)
+    batcher = _batcher(flags)
+    life_cycle = _life_cycle(flags, repository, batcher)
     loading = asyncio.wrap_future(life_cycle.configure(models))
     first: list[asyncio.Future[Any]] = [stopping, loading]
     await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
@@ -59,9 +70,8 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
         log.info("Stopped while loading")
         return
     loading.result()
-    runs = ThreadPoolExecutor(
-        flags.grpc_max_threads or RUNS_PER_CPU * (os.cpu_count() or 1), thread_name_prefix="run"
-    )
+    threads = flags.grpc_max_threads or RUNS_PER_CPU * (os.cpu_count() or 1)
+    runs = ThreadPoolExecutor(batcher.threads(threads) if batcher else threads, thread_name_prefix="run")
     handlers = [
         prediction_service.handlers(repository, runs, packed=flags.enable_serialization_as_tensor_content),
         model_service.handlers(repository, life_cycle),
@@ -81,7 +91,14 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
     log.info("Stopped")
 
 
-def _life_cycle(flags: Flags, repository: Repository) -> LifeCycle:
+def _batcher(flags: Flags) -> Batcher | None:
+    if not flags.enable_batching:
+        return None
+    file = flags.batching_parameters_file
+    return Batcher(batching_parameters.read(Path(file)) if file else BatchingParameters())
+
+
+def _life_cycle(flags: Flags, repository: Repository, batcher: Batcher | None) -> LifeCycle:
     poll_s = flags.model_config_file_poll_wait_seconds
     return LifeCycle(
         repository,
@@ -95,6 +112,7 @@ def _life_cycle(flags: Flags, repository: Repository) -> LifeCycle:
         config_file=(
             ConfigFile(Path(flags.model_config_file), poll_s) if flags.model_config_file and poll_s else None
         ),
+        batcher=batcher,
     )
 
 

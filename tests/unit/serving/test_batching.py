@@ -1,14 +1,17 @@
 """Who runs with whom, and what each gets of it. The model is a function that notes what it is given."""
 
+import contextlib
+import gc
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
 from grpc import StatusCode
 
-from services.serving.batching import Batcher, expires_at
+from services.serving.batching import Batcher, waited_for_until
 from services.serving.batching_parameters import BatchingParameters
 from services.serving.status import StatusError
 
@@ -165,6 +168,19 @@ def test_a_failing_batch_fails_its_members_alone(callers):
             answer.result(ENOUGH_S)
 
 
+def test_a_failure_holds_on_to_nothing():
+    requests = queue(2)
+    kept = weakref.ref(requests)
+    gc.disable()
+    try:
+        with contextlib.suppress(StatusError):
+            requests.run("double", rows(-1), Model())
+        del requests
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
 def test_a_full_queue_is_unavailable_and_recovers(callers):
     model = Model(held=True)
     requests = queue(1, max_enqueued_batches=2, num_batch_threads=1)
@@ -189,15 +205,15 @@ def test_whoever_does_not_wait_any_longer_leaves_the_batch(callers):
     first = occupied(callers, requests, model)
 
     def hurried():
-        expires_at.set(time.monotonic() + 0.1)
-        return requests.run("double", rows(-1), model)  # would fail the others too
+        with waited_for_until(time.monotonic() + 0.1):
+            return requests.run("double", rows(-1), model)  # would fail the others too
 
     late = callers.submit(hurried)
     waits_for(lambda: requests.waiting == 1)
     patient = callers.submit(requests.run, "double", rows(3), model)
     with pytest.raises(StatusError, match="timeout exceeded while waiting in batching queue") as caught:
         late.result(ENOUGH_S)
-    assert caught.value.code == StatusCode.RESOURCE_EXHAUSTED
+    assert caught.value.code == StatusCode.DEADLINE_EXCEEDED
     assert not first.done()
     model.gate.set()
     assert patient.result(ENOUGH_S)["y"].item() == 6
@@ -209,8 +225,8 @@ def test_the_rest_of_a_batch_keeps_its_timeout_when_its_first_leaves(callers):
     requests = queue(8, SECOND // 2)
 
     def hurried():
-        expires_at.set(time.monotonic() + 0.1)
-        return requests.run("double", rows(1), model)
+        with waited_for_until(time.monotonic() + 0.1):
+            return requests.run("double", rows(1), model)
 
     late = callers.submit(hurried)
     waits_for(lambda: requests.waiting == 1)
