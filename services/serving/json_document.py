@@ -9,6 +9,9 @@ from typing import Any, NoReturn
 
 from services.serving.status import StatusError, invalid
 
+MAX_CONTAINERS = 2_000_000
+"""Most lists and objects of a body, counted by their brackets: each takes many times its bytes in memory."""
+
 MAX_QUOTED = 100
 """Characters of a caller's value that an error repeats."""
 
@@ -35,11 +38,13 @@ _NUMBER_TOO_BIG = "JSON Parse error: Number too big to be stored in double."
 def parse(body: bytes) -> dict[str, Any]:
     """The object a body holds.
 
-    Raises StatusError INVALID_ARGUMENT where it holds none, and for nesting deeper than Python's parser
-    follows (about 1,000).
+    Raises StatusError INVALID_ARGUMENT where it holds none, for more than MAX_CONTAINERS, and for nesting
+    deeper than Python's parser follows (about 1,000).
     """
     if not body:
         raise invalid("JSON Parse error: The document is empty")
+    if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS:
+        raise invalid(f"JSON Parse error: more than {MAX_CONTAINERS} lists and objects")
     try:
         text = body.decode("utf-8-sig")
         document = json.loads(text, parse_float=_finite if _LARGE_EXPONENT.search(text) else None)

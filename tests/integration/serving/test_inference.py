@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from grpc import StatusCode
 from tensorflow.core.example.example_pb2 import Example
+from tensorflow_serving.apis import get_model_metadata_pb2
 from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
 from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest
 from tensorflow_serving.apis.input_pb2 import Input
@@ -15,6 +16,7 @@ from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
 from tests.integration.serving.conftest import Client
 from tests.integration.serving.example_models import CLASSIFY, PREDICT, REGRESS
+from wattgate.tfserving.v1 import get_model_metadata_pb2 as slim_metadata
 
 
 def example(x=None):
@@ -253,6 +255,29 @@ def test_several_inferences_of_nothing(stub):
         StatusCode.INVALID_ARGUMENT,
         "Input is empty.",
     )
+
+
+@pytest.mark.parametrize(
+    ("stubs", "messages"), [("official", get_model_metadata_pb2), ("slim", slim_metadata)]
+)
+def test_metadata_of_a_tf1_model(examples_server, stubs, messages):
+    asked = messages.GetModelMetadataRequest(metadata_field=["signature_def", "signature_def"])
+    asked.model_spec.name = "examples"
+    response = Client(examples_server.channel, stubs).prediction.GetModelMetadata(asked)
+    packed = response.metadata["signature_def"].value
+    signatures = messages.SignatureDefMap.FromString(packed).signature_def
+    assert signatures["classify"].method_name == CLASSIFY
+    assert signatures["regress"].method_name == REGRESS
+    assert signatures["regress"].inputs["inputs"].dtype == 7
+    assert {"classes", "scores"} == set(signatures["classify"].outputs)
+
+
+@pytest.mark.parametrize("stubs", ["official", "slim"])
+def test_predict_runs_such_signatures_too(examples_server, stubs):
+    batch = np.array([example(4.0).SerializeToString(), b""], object)
+    outputs = Client(examples_server.channel, stubs).outputs("classify", model="examples", inputs=batch)
+    assert outputs["classes"].tolist() == [[b"small", b"large"]] * 2
+    assert outputs["scores"].tolist() == [[4.0, -4.0], [0.0, 0.0]]
 
 
 @pytest.mark.parametrize("stubs", ["official", "slim"])

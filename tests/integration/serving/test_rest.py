@@ -333,6 +333,13 @@ def test_metadata_of_what_is_not_there(get):
     )
 
 
+def test_a_body_of_millions_of_lists_is_refused(post):
+    assert post("[" + "[]," * 2_000_000 + "1]") == (
+        400,
+        {"error": "JSON Parse error: more than 2000000 lists and objects"},
+    )
+
+
 def test_a_body_over_the_limit_is_refused(server):
     with requests.post(server.rest_url + URL, data=iter([b" " * 2**20] * 65), timeout=30) as response:
         assert response.status_code == 413
