@@ -23,6 +23,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 from services.serving import folders
 from services.serving.batching import Batcher
 from services.serving.config_file import ConfigFile
+from services.serving.monitoring import Metrics
 from services.serving.repository import Repository, ServedModel, VersionState
 from services.serving.saved_model import SavedModel
 from services.serving.status import StatusError
@@ -83,11 +84,13 @@ class LifeCycle:
         labels_for_unavailable: bool,
         config_file: ConfigFile | None = None,
         batcher: Batcher | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         """Publish to `repository`; `prepare` makes a loaded version ready before it is available.
 
         `labels_for_unavailable` lets a new label point to a version that is not available. `config_file`
-        is read again by its own measure. `batcher` runs concurrent requests together.
+        is read again by its own measure. `batcher` runs concurrent requests together, `metrics` counts
+        what models run.
         """
         self._repository = repository
         self._prepare = prepare
@@ -95,6 +98,7 @@ class LifeCycle:
         self._labels_for_unavailable = labels_for_unavailable
         self._config_file = config_file
         self._batcher = batcher
+        self._metrics = metrics
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._loaders = ThreadPoolExecutor(LOAD_THREADS, thread_name_prefix="load")
         self._models: dict[str, _Model] = {}
@@ -261,7 +265,8 @@ class LifeCycle:
         self._inbox.put(partial(setattr, version, "state", ModelVersionStatus.LOADING))
         log.info("Loading servable version {name: %s version: %d} from %s", name, number, version.folder)
         try:
-            model = SavedModel(version.folder, self._batcher)
+            told = {"ran": partial(self._metrics.ran, name)} if self._metrics else {}
+            model = SavedModel(version.folder, self._batcher, **told)
             self._prepare(model, version.folder)
         except StatusError as error:
             # Not the error itself: its traceback would hold the half-loaded model.

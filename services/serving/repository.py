@@ -104,6 +104,10 @@ class Repository:
             raise not_found(f"Could not find version {version} of model {spec.name}")
         return {version: known[version]}
 
+    def serves(self, name: str) -> bool:
+        """Whether there is such a model, with whatever versions."""
+        return name in self._models
+
     def is_ready(self) -> bool:
         """Whether every configured model has an available version."""
         return all(model.versions for model in self._models.values() if model.configured)

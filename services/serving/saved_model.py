@@ -1,6 +1,7 @@
 """One loaded version of a model: a SavedModel in a session, one callable per signature."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from grpc import StatusCode
 from numpy.typing import NDArray
 from tensorflow.core.protobuf.config_pb2 import CallableOptions
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
+from tensorflow.saved_model import CLASSIFY_METHOD_NAME, REGRESS_METHOD_NAME
 
 from services.core import tensors
 from services.serving.batching import Batcher
@@ -18,18 +20,28 @@ from services.serving.status import StatusError, invalid
 
 log = logging.getLogger(__name__)
 
+_API = {CLASSIFY_METHOD_NAME: "Classify", REGRESS_METHOD_NAME: "Regress"}
+"""The API a signature is made for, by its method."""
+
 _STATUS_CODES = {code.value[0]: code for code in StatusCode}
 
 
 class SavedModel:
     """A SavedModel as TensorFlow Serving loads it: TF1 or TF2 export, in a session of its own."""
 
-    def __init__(self, folder: Path, batcher: Batcher | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        batcher: Batcher | None = None,
+        ran: Callable[[str, float], None] = lambda _api, _latency_s: None,
+    ) -> None:
         """Load from a version's folder; raises StatusError when TensorFlow cannot.
 
-        With a batcher, concurrent requests of one signature and shape run together.
+        With a batcher, concurrent requests of one signature and shape run together. `ran` is told the API of
+        every signature that ran and how long that took, in seconds.
         """
         self._queue = batcher.queue() if batcher else None
+        self._ran = ran
         self._session = tf.compat.v1.Session(
             graph=tf.Graph(),
             # Exports that name a GPU run on the CPU.
@@ -64,11 +76,15 @@ class SavedModel:
         call = self._calls.get(signature)
         if call is None:
             raise invalid(f'Signature "{signature}" cannot be run.')
-        return self._queue.run(signature, inputs, call) if self._queue else call(inputs)
+        began = time.perf_counter()
+        outputs = self._queue.run(signature, inputs, call) if self._queue else call(inputs)
+        self._ran(call.api, time.perf_counter() - began)
+        return outputs
 
 
 class _Call:
     def __init__(self, session: tf.compat.v1.Session, signature: SignatureDef) -> None:
+        self.api = _API.get(signature.method_name, "Predict")
         self._inputs = sorted(signature.inputs)
         outputs = {name: info.name for name, info in sorted(signature.outputs.items())}
         fetched = list(dict.fromkeys(outputs.values()))

@@ -8,13 +8,14 @@ import os
 import signal
 import socket
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import grpc.aio
 import uvicorn
 from grpc import StatusCode
+from starlette.types import ASGIApp
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
 from services.serving import (
@@ -22,6 +23,7 @@ from services.serving import (
     credentials,
     health,
     model_service,
+    monitoring,
     prediction_service,
     rest,
     warmup,
@@ -31,6 +33,7 @@ from services.serving.batching_parameters import BatchingParameters
 from services.serving.config_file import ConfigFile
 from services.serving.flags import Flags
 from services.serving.life_cycle import LifeCycle, Timing
+from services.serving.monitoring import Metrics
 from services.serving.repository import Repository
 from services.serving.status import StatusError
 
@@ -62,7 +65,9 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
     gc.freeze()
     repository = Repository({})
     batcher = _batcher(flags)
-    life_cycle = _life_cycle(flags, repository, batcher)
+    asked = monitoring.read(Path(flags.monitoring_config_file)) if flags.monitoring_config_file else None
+    metrics = Metrics(repository.serves) if asked and asked.path else None
+    life_cycle = _life_cycle(flags, repository, batcher, metrics)
     loading = asyncio.wrap_future(life_cycle.configure(models))
     first: list[asyncio.Future[Any]] = [stopping, loading]
     await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
@@ -78,8 +83,13 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
     ]
     if flags.enable_grpc_healthcheck_service:
         handlers.append(health.handlers(repository, stop))
-    grpc_server = _grpc_server(flags, handlers, secrets)
-    rest_server = _RestServer(flags, repository, runs) if _has_rest(flags) else None
+    rest_app = rest.app(repository, runs)
+    interceptors = []
+    if asked and metrics:
+        rest_app = monitoring.rest_monitor(rest_app, metrics, asked.path)
+        interceptors.append(monitoring.GrpcMonitor(metrics))
+    grpc_server = _grpc_server(flags, handlers, secrets, interceptors)
+    rest_server = _RestServer(flags, rest_app) if _has_rest(flags) else None
     if rest_server:
         rest_server.start()
     await grpc_server.start()
@@ -98,7 +108,9 @@ def _batcher(flags: Flags) -> Batcher | None:
     return Batcher(batching_parameters.read(Path(file)) if file else BatchingParameters())
 
 
-def _life_cycle(flags: Flags, repository: Repository, batcher: Batcher | None) -> LifeCycle:
+def _life_cycle(
+    flags: Flags, repository: Repository, batcher: Batcher | None, metrics: Metrics | None
+) -> LifeCycle:
     poll_s = flags.model_config_file_poll_wait_seconds
     return LifeCycle(
         repository,
@@ -113,11 +125,15 @@ def _life_cycle(flags: Flags, repository: Repository, batcher: Batcher | None) -
             ConfigFile(Path(flags.model_config_file), poll_s) if flags.model_config_file and poll_s else None
         ),
         batcher=batcher,
+        metrics=metrics,
     )
 
 
 def _grpc_server(
-    flags: Flags, handlers: Sequence[grpc.GenericRpcHandler], secrets: grpc.ServerCredentials | None
+    flags: Flags,
+    handlers: Sequence[grpc.GenericRpcHandler],
+    secrets: grpc.ServerCredentials | None,
+    interceptors: Sequence[grpc.aio.ServerInterceptor],
 ) -> grpc.aio.Server:
     options: dict[str, int | str] = {
         "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
@@ -126,7 +142,7 @@ def _grpc_server(
         "grpc.so_reuseport": 0,
         **flags.grpc_channel_arguments,
     }
-    server = grpc.aio.server(options=list(options.items()))
+    server = grpc.aio.server(interceptors=interceptors, options=list(options.items()))
     server.add_generic_rpc_handlers(handlers)
     for address in _addresses(flags):
         try:
@@ -155,10 +171,10 @@ def _has_rest(flags: Flags) -> bool:
 class _RestServer(uvicorn.Server):
     """REST on the caller's event loop; its port is bound when the object is made."""
 
-    def __init__(self, flags: Flags, repository: Repository, runs: Executor) -> None:
+    def __init__(self, flags: Flags, app: ASGIApp) -> None:
         super().__init__(
             uvicorn.Config(
-                rest.app(repository, runs),
+                app,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
