@@ -14,7 +14,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 STUBS := wattgate/forecast/v1 wattgate/tfserving/v1
 
-.PHONY: help run demo test check format proto lock train bench-grpc-vs-http clean
+.PHONY: help run demo test check format proto lock train bench-grpc-vs-http bench-model-server clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ train: $(DEV_READY) ## Train, evaluate and export both models (DATA=file.csv TZ=
 
 bench-grpc-vs-http: $(DEV_READY) ## Time one model over gRPC and over HTTP/JSON (the thesis' Table 6.2; N=100)
 	@$(BIN)/python -m tests.benchmarks.grpc_vs_http $(if $(N),--n $(N))
+
+bench-model-server: $(DEV_READY) ## Time the model server against the model itself, alone and under load (N=1000)
+	@$(BIN)/python -m tests.benchmarks.model_server $(if $(N),--n $(N))
 
 lock: $(DEV_READY) ## Pin every dependency anew, with hashes
 	$(LOCK) $(addprefix --extra ,$(LOCKS)) -o requirements/dev.txt
