@@ -201,9 +201,12 @@ def classification(outputs: Outputs, examples: int) -> ClassificationResult:
     result = ClassificationResult()
     for row in range(examples):
         entry = result.classifications.add()
-        labels = [_text(label) for label in classes[row]] if classes else [""] * len((scores or [[]])[row])
-        for label, score in zip(labels, scores[row] if scores else [0.0] * len(labels), strict=True):
-            entry.classes.add(label=label, score=score)
+        for column in range(len((classes or scores)[row])):
+            one = entry.classes.add()
+            if classes:
+                one.label = _text(classes[row][column])
+            if scores:
+                one.score = scores[row][column]
     return result
 
 

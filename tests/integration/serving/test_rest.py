@@ -116,6 +116,7 @@ def test_what_is_not_finite_survives(post):
         (" ", 400, "JSON Parse error: The document is empty. at offset: 1"),
         ("{", 400, "JSON Parse error: Missing a name for object member. at offset: 1"),
         ('{"ü" 1}', 400, "JSON Parse error: Missing a colon after a name of object member. at offset: 6"),
+        ("instances = [1, 2]", 400, "JSON Parse error: Invalid value. at offset: 0"),
         ('{"a": }', 400, "JSON Parse error: Invalid value. at offset: 6"),
         ('{"a": 1 2}', 400, "JSON Parse error: Missing a comma, } or ] after an object .* at offset: 8"),
         ('{"a": "b', 400, "JSON Parse error: Missing a closing quotation mark in string. at offset: 6"),
@@ -272,6 +273,14 @@ def test_bad_bodies_are_told_what_is_wrong(post, body, status, said):
             400,
             "Malformed request: POST /v1/models/arithmetic:PREDICT",
         ),
+        (
+            "/v1/models/a/versions/HELLO:regress",
+            400,
+            "Malformed request: POST /v1/models/a/versions/HELLO:regress",
+        ),
+        ("/v1/models/a/version/50:regress", 400, "Malformed request: POST /v1/models/a/version/50:regress"),
+        ("/v1/models/arithmetic/metadata", 400, "Malformed request: POST /v1/models/arithmetic/metadata"),
+        ("/v1/models", 400, "Malformed request: POST /v1/models"),
         ("/v1/models/no%20ne:predict", 404, "Servable not found for request: Latest(no ne)"),
         ("/v1/models/a%20b:train", 400, "Malformed request: POST /v1/models/a%20b:train"),
         (
@@ -293,6 +302,11 @@ def test_status(get):
     ]
     assert get("/v1/models/arithmetic") == (200, {"model_version_status": listed})
     assert get("/v1/models/arithmetic/versions/1") == (200, {"model_version_status": listed[:1]})
+    assert get("/v1/models/arithmetic/labels/stable") == (200, {"model_version_status": listed[:1]})
+    assert get("/v1/models/arithmetic/labels/none") == (
+        400,
+        {"error": "Unrecognized servable version label: none"},
+    )
     assert get("/v1/models/none") == (404, {"error": "Could not find any versions of model none"})
     assert get("/v1/models") == (400, {"error": "Missing model name in request."})
     assert get("/v1/models/arithmetic:predict") == (
