@@ -193,7 +193,7 @@ def classification(outputs: Outputs, examples: int) -> ClassificationResult:
         if len(array) != examples:
             raise invalid(f"Expected {name} output batch size of {examples}. Got: {len(array)}")
         present[name] = array.tolist()
-    classes, scores = present.get(CLASSES), present.get(SCORES)
+    classes, scores = present.get(CLASSES, []), present.get(SCORES, [])
     if classes and scores and len(classes[0]) != len(scores[0]):
         raise invalid(
             f"Tensors class and score should match in dim_size(1). Got {len(classes[0])} vs. {len(scores[0])}"
