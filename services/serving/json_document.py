@@ -21,7 +21,6 @@ _PARSE_ERRORS = {
     "Illegal trailing comma before end of object": "Missing a name for object member.",
     "Illegal trailing comma before end of array": "Invalid value.",
     "Expecting ':' delimiter": "Missing a colon after a name of object member.",
-    "Expecting ',' delimiter": "Missing a comma, } or ] after an object member or array element.",
     "Unterminated string starting at": "Missing a closing quotation mark in string.",
     "Invalid control character at": "Invalid encoding in string.",
     "Invalid \\escape": "Invalid escape character in string.",
@@ -29,6 +28,15 @@ _PARSE_ERRORS = {
     "Extra data": "The document root must not be followed by other values.",
 }
 """rapidjson's words for what Python's parser finds."""
+
+_MISSING_COMMA = {
+    "{": "Missing a comma or } after an object member.",
+    "[": "Missing a comma or ] after an array element.",
+}
+"""By the bracket of what is not ended."""
+
+_LEXEME = re.compile(r'"(?:[^"\\]|\\.?)*"?|[\[\]{}]|Inf(?:inity)?', re.DOTALL)
+"""A string (that a bad text need not end), a bracket, or what stands for infinity outside strings."""
 
 _LARGE_EXPONENT = re.compile(r"[eE]\+?[0-9]{3}")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -47,7 +55,7 @@ def parse(body: bytes) -> dict[str, Any]:
         raise invalid(f"JSON Parse error: more than {MAX_CONTAINERS} lists and objects")
     try:
         text = body.decode("utf-8-sig")
-        document = json.loads(text, parse_float=_finite if _LARGE_EXPONENT.search(text) else None)
+        document = _loads(text)
         if _SURROGATE.search(text):
             json.dumps(document, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
@@ -65,12 +73,37 @@ def parse(body: bytes) -> dict[str, Any]:
     return document
 
 
+def _loads(text: str) -> Any:
+    parse_float = _finite if _LARGE_EXPONENT.search(text) else None
+    try:
+        return json.loads(text, parse_float=parse_float)
+    except json.JSONDecodeError as error:
+        if not text.startswith(("Inf", "-Inf"), error.pos):
+            raise
+    # rapidjson takes this short form of Infinity, too. Offsets in errors after it count the long form.
+    spelled_out = _LEXEME.sub(lambda found: "Infinity" if found[0] == "Inf" else found[0], text)
+    return json.loads(spelled_out, parse_float=parse_float)
+
+
 def _refuse(error: json.JSONDecodeError) -> NoReturn:
     said = _PARSE_ERRORS.get(error.msg, "Unspecific syntax error.")
+    if error.msg == "Expecting ',' delimiter":
+        said = _MISSING_COMMA[_innermost(error.doc[: error.pos])]
     if not error.doc[error.pos :].strip() and not error.doc[: error.pos].strip():
         said = "The document is empty."
     offset = len(error.doc[: error.pos].encode())
     raise invalid(f"JSON Parse error: {said} at offset: {offset}") from None
+
+
+def _innermost(text: str) -> str:
+    """The last bracket of a text that is not closed in it; there must be one."""
+    opened = []
+    for found in _LEXEME.finditer(text):
+        if found[0] in {"{", "["}:
+            opened.append(found[0])
+        elif found[0] in {"}", "]"}:
+            opened.pop()
+    return opened[-1]
 
 
 def _finite(text: str) -> float:

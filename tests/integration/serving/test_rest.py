@@ -118,7 +118,7 @@ def test_what_is_not_finite_survives(post):
         ('{"ü" 1}', 400, "JSON Parse error: Missing a colon after a name of object member. at offset: 6"),
         ("instances = [1, 2]", 400, "JSON Parse error: Invalid value. at offset: 0"),
         ('{"a": }', 400, "JSON Parse error: Invalid value. at offset: 6"),
-        ('{"a": 1 2}', 400, "JSON Parse error: Missing a comma, } or ] after an object .* at offset: 8"),
+        ('{"a": 1 2}', 400, "JSON Parse error: Missing a comma or } after an object member. at offset: 8"),
         ('{"a": "b', 400, "JSON Parse error: Missing a closing quotation mark in string. at offset: 6"),
         ('{"a": "\\x"}', 400, "JSON Parse error: Invalid escape character in string. at offset: 7"),
         ('{"a": "\\u00g0"}', 400, "JSON Parse error: Incorrect hex digit after .u escape in string.*"),

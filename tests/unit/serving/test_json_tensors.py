@@ -153,6 +153,30 @@ def test_a_byte_order_mark_and_surrogate_pairs_are_fine(body):
     assert parse(body) == {"a": "😀 ü"}
 
 
+def test_infinity_may_be_short():
+    assert parse(b'{"Inf": [Inf, -Inf, Infinity, "Inf \\" Inf", 1]}') == {
+        "Inf": [math.inf, -math.inf, math.inf, 'Inf " Inf', 1]
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"a": [1, {"]": "[{"} 2]}', "Missing a comma or ] after an array element. at offset: 22"),
+        ('{"a": [1, []] "b"', "Missing a comma or } after an object member. at offset: 14"),
+        ('{"a": [Inf 1]}', "Missing a comma or ] after an array element. at offset: 16"),
+        ('{"a": Info}', "Missing a comma or } after an object member. at offset: 14"),
+        ('{"a": I}', "Invalid value. at offset: 6"),
+        ('{"a": Inf, "b": "' + '\\"' * 100_000, "Missing a closing quotation mark in string. at offset: 21"),
+    ],
+    ids=["array", "object", "after short infinity", "no infinity", "no value", "a string without end"],
+)
+def test_where_the_parser_stops(body, said):
+    with pytest.raises(StatusError) as caught:
+        parse(body.encode())
+    assert caught.value.message == f"JSON Parse error: {said}"
+
+
 def test_an_error_quotes_the_start_only():
     assert quoted({"a": [1, None]}) == '{\n    "a": [\n        1,\n        null\n    ]\n}'
     assert len(quoted(["ü" * 10_000_000])) < 120
