@@ -262,9 +262,10 @@ def test_a_hot_loaded_version_is_warm_before_it_answers(place, tmp_path):
     )
 
 
-def test_memory_is_given_back(place, tmp_path):
+@pytest.mark.parametrize("flags", [(), ("--enable_batching",)])
+def test_memory_is_given_back(place, tmp_path, flags):
     folder = place(1)
-    with serving(tmp_path) as client, Load(client.server, threads=2) as load:
+    with serving(tmp_path, *flags) as client, Load(client.server, threads=2) as load:
         process = psutil.Process(client.server.process.pid)
         sizes = []
         for version in range(2, 14):
