@@ -9,7 +9,6 @@ from grpc import StatusCode
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
-    model_management_pb2,
     predict_pb2,
 )
 
@@ -228,14 +227,6 @@ def test_packed_answers_by_flag(models, tmp_path):
     assert response.model_spec.version.value == 123
     assert response.outputs["y"].tensor_content == (X / 2 + 3).tobytes()
     assert not response.outputs["y"].float_val
-
-
-def test_reload_is_unimplemented(server):
-    with pytest.raises(grpc.RpcError) as caught:
-        Client(server.channel, "official").models.HandleReloadConfigRequest(
-            model_management_pb2.ReloadConfigRequest()
-        )
-    assert caught.value.code() == StatusCode.UNIMPLEMENTED
 
 
 @pytest.mark.parametrize(
