@@ -34,6 +34,8 @@ class Flags:
     """Further attempts at a version that does not load."""
     load_retry_interval_micros: int
     """Microseconds between two of them."""
+    num_request_iterations_for_warmup: int
+    """How often each warm-up request is run."""
     allow_version_labels_for_unavailable_models: bool
     """A new label may point to a version that is not available."""
     grpc_max_threads: int
@@ -77,6 +79,7 @@ def parse(arguments: Sequence[str]) -> Flags:
     )
     _add_count(parser, "--max_num_load_retries", 5, "further attempts at a version that does not load")
     _add_count(parser, "--load_retry_interval_micros", 60_000_000, "between two of them")
+    _add_count(parser, "--num_request_iterations_for_warmup", 1, "how often each warm-up request is run")
     _add_bool(parser, "--allow_version_labels_for_unavailable_models", "new labels may point to them")
     _add_count(parser, "--grpc_max_threads", 0, "model runs at a time; 0 is four a CPU")
     parser.add_argument(

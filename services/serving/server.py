@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def _life_cycle(
     poll_s = flags.model_config_file_poll_wait_seconds
     return LifeCycle(
         repository,
-        warmup.replay,
+        partial(warmup.replay, iterations=flags.num_request_iterations_for_warmup),
         Timing(
             poll_s=flags.file_system_poll_wait_seconds,
             retries=flags.max_num_load_retries,

@@ -32,16 +32,16 @@ def record(value):
 
 @pytest.fixture
 def replay(tmp_path):
-    def write_and_replay(records, tail=b""):
+    def write_and_replay(records, tail=b"", iterations=1):
         path = tmp_path / warmup.FILE
-        path.parent.mkdir()
+        path.parent.mkdir(exist_ok=True)
         with tf.io.TFRecordWriter(str(path)) as writer:
             for one in records:
                 writer.write(one)
         with path.open("ab") as file:
             file.write(tail)
         model = FakeModel()
-        warmup.replay(model, tmp_path)
+        warmup.replay(model, tmp_path, iterations=iterations)
         return model.seen
 
     return write_and_replay
@@ -51,9 +51,24 @@ def test_every_record_is_run_in_order(replay):
     assert replay([record(1), record(2)]) == [("serving_default", [1.0]), ("serving_default", [2.0])]
 
 
+def test_each_record_is_run_as_often_as_asked(replay):
+    assert [seen[1] for seen in replay([record(1), record(2)], iterations=2)] == [[1.0], [1.0], [2.0], [2.0]]
+
+
+def test_a_recorded_name_or_version_does_not_matter(replay):
+    log = PredictionLog()
+    for spec in (log.classify_log.request.model_spec, log.regress_log.request.model_spec):
+        spec.name = "recorded-elsewhere"
+        spec.version.value = 7
+        spec.signature_name = "none"
+        # Past the model and its version, to its signatures; the second log set is the one that is kept.
+        with pytest.raises(StatusError, match="none"):
+            replay([log.SerializeToString()])
+
+
 def test_no_file_is_fine(tmp_path):
     model = FakeModel()
-    warmup.replay(model, tmp_path)
+    warmup.replay(model, tmp_path, iterations=1)
     assert model.seen == []
 
 
@@ -72,6 +87,6 @@ def test_a_file_that_cannot_be_read(replay, records, tail):
 
 def test_another_kind_of_request_is_refused(replay):
     log = PredictionLog()
-    log.classify_log.request.model_spec.name = "gru"
-    with pytest.raises(StatusError, match="Unsupported log_type for warmup: classify_log"):
+    log.session_run_log.request.model_spec.name = "gru"
+    with pytest.raises(StatusError, match="Unsupported log_type for warmup: session_run_log"):
         replay([log.SerializeToString()])
