@@ -1,12 +1,20 @@
 """What the private session callable must keep doing: TensorFlow is pinned, and this says what for."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from grpc import StatusCode
 
+from services.serving.batching import Batcher
+from services.serving.batching_parameters import BatchingParameters
 from services.serving.saved_model import SavedModel
 from services.serving.status import StatusError
+from tests.data import MODELS
+
+SECOND = 1_000_000
+"""In microseconds."""
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +61,27 @@ def test_the_initialiser_is_listed_but_cannot_be_run(model):
 def test_a_folder_that_is_no_saved_model(tmp_path):
     with pytest.raises(StatusError, match=str(tmp_path)):
         SavedModel(tmp_path)
+
+
+def test_batched_rows_are_bit_for_bit_those_of_the_same_padded_batch(monkeypatch):
+    batched = SavedModel(
+        MODELS / "gru" / "1", Batcher(BatchingParameters(8, SECOND, allowed_batch_sizes=(1, 8)))
+    )
+    ran = []
+    call = batched._calls["compiled"]
+
+    def noting(inputs):
+        ran.append(inputs)
+        return call(inputs)
+
+    noting.api = call.api
+    monkeypatch.setitem(batched._calls, "compiled", noting)
+    windows = np.random.default_rng(1).standard_normal((3, 1, 672, 7)).astype(np.float32)
+    with ThreadPoolExecutor() as callers:
+        answers = list(callers.map(lambda window: batched.run("compiled", {"window": window}), windows))
+    (batch,) = ran
+    assert batch["window"].shape == (8, 672, 7)
+    whole = call(batch)["forecast"]
+    for window, answer in zip(windows, answers, strict=True):
+        (row,) = [i for i in range(3) if np.array_equal(batch["window"][i], window[0])]
+        np.testing.assert_array_equal(answer["forecast"], whole[row : row + 1])
