@@ -128,10 +128,10 @@ class LifeCycle:
         while True:
             try:
                 event = self._inbox.get(timeout=self._idle_s())
+                if event is None:
+                    return
             except queue.Empty:
-                event = self._look
-            if event is None:
-                return
+                event = _nothing  # something is due
             try:
                 event()
                 del event  # it may hold a model
@@ -224,6 +224,7 @@ class LifeCycle:
             elif not self._may_retry(version) or now < version.retry_at:
                 continue
             version.state = ModelVersionStatus.START
+            version.error = None
             version.folder = folder
             self._loaders.submit(self._load, name, number, version)
 
@@ -284,7 +285,6 @@ class LifeCycle:
         self._inbox.put(partial(self._failed, name, number, version, failure))
 
     def _loaded(self, name: str, number: int, version: _Version, model: SavedModel) -> None:
-        version.error = None
         version.failures = 0
         if number not in self._models[name].wanted:
             version.state = ModelVersionStatus.UNLOADING  # it went while loading
@@ -361,3 +361,7 @@ class LifeCycle:
             asked.set_result(None)
         else:
             asked.set_exception(error)
+
+
+def _nothing() -> None:
+    """The event of nothing having happened but time."""

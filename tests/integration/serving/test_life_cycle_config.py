@@ -229,3 +229,14 @@ def test_a_config_file_is_not_followed_by_default(base, start):
         with pytest.raises(AssertionError):
             wait_until(lambda: "Loading servable version {name: b" in server.log.read_text(), for_s=2.5)
         assert states(server, "a") == {2: "AVAILABLE"}
+
+
+def test_folders_are_not_followed_without_a_poll(base, start):
+    polls = ("--file_system_poll_wait_seconds=0", "--model_config_file_poll_wait_seconds=1")
+    with start(config(base, "a"), *polls) as server:
+        shutil.copytree(base / "b" / "1", base / "a" / "3")
+        (base / "models.config").write_text("broken {")
+        wait_until(lambda: "Model config file ignored" in server.log.read_text())
+        assert states(server, "a") == {2: "AVAILABLE"}
+        reload(server, config(base, "a"))
+        wait_until(lambda: states(server, "a") == {2: "END", 3: "AVAILABLE"})
