@@ -75,13 +75,6 @@ class Repository:
             raise not_found(f"Servable not found for request: Specific({spec.name}, {version})")
         return version, model.versions[version]
 
-    def available(self, spec: ModelSpec) -> list[int]:
-        """The available versions among those a status request means, ascending.
-
-        Raises StatusError as `states` does.
-        """
-        return [version for version, known in self.states(spec).items() if known is AVAILABLE]
-
     def states(self, spec: ModelSpec) -> dict[int, VersionState]:
         """The versions a status request means, ascending, those that ended included.
 

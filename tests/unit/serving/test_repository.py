@@ -66,7 +66,6 @@ def test_a_request_for_what_is_not_there(repository, spec, code, said):
 
 def test_a_status_lists_what_ended_too(repository):
     assert repository.states(ModelSpec(name="gru")) == {1: AVAILABLE, 3: ENDED, 12: AVAILABLE}
-    assert repository.available(ModelSpec(name="gru")) == [1, 12]
     assert repository.states(ModelSpec(name="old")) == {7: ENDED}
     assert repository.states(ModelSpec(name="gru", version_label="stable")) == {1: AVAILABLE}
     with pytest.raises(StatusError, match="Could not find any versions of model none"):
