@@ -73,7 +73,7 @@ class Batcher:
                 with self._lock:
                     now = time.monotonic()
                     task.is_awake()
-                    if not task.batch.runner and now >= task.expires_at:
+                    if not task.done and not task.batch.runner and now >= task.expires_at:
                         self._give_up(task)
                     self._dispatch(now)
                     wake_at = self._falls_asleep(task, now)

@@ -286,3 +286,24 @@ def test_many_callers_at_once_each_get_their_own(callers):
     assert all(callers.map(many, range(32)))
     assert set(model.sizes) <= {1, 4, 8}
     assert (requests.open, requests.waiting) == ({}, 0)
+
+
+def test_many_callers_in_a_hurry_get_their_own_or_are_told(callers):
+    requests = queue(8, 300, 1000, 1, (1, 4, 8))
+
+    def slowly(inputs):
+        time.sleep(0.001)
+        return {"y": inputs["x"] * 2}
+
+    def one(value):
+        with waited_for_until(time.monotonic() + 0.0005 * (value % 13)):
+            return requests.run("double", rows(value), slowly)["y"].item()
+
+    answers = [callers.submit(one, value) for value in range(1600)]
+    told = [answer.exception(ENOUGH_S) for answer in answers]
+    assert {error.code for error in told if error} == {StatusCode.DEADLINE_EXCEEDED}
+    for value, (answer, error) in enumerate(zip(answers, told, strict=True)):
+        assert error or answer.result() == value * 2
+    assert not all(told)
+    assert (requests.open, requests.waiting) == ({}, 0)
+    assert requests.run("double", rows(7), slowly)["y"].item() == 14
