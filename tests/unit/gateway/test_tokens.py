@@ -3,6 +3,7 @@
 import json
 import time
 from base64 import urlsafe_b64encode
+from functools import partial
 
 import jwt
 import pytest
@@ -65,51 +66,61 @@ def test_a_faultless_forgery_would_pass():
     assert TOKENS.verify(forged()) == "u1"  # so each fault below is what refuses its token
 
 
-NOW = int(time.time())
+def now() -> int:
+    return int(time.time())
+
+
 BAD = {
-    "empty": "",
-    "no token": "garbage",
-    "two segments": "a.b",
-    "nested header": "[" * 5000 + ".e30.x",
-    "too long": forged(jti="x" * 9000),
-    "not ascii": "ü.ü.ü",
-    "another key": forged(key=THEIRS.private),
-    "another kid": forged(header={"kid": THEIRS.kid}),
-    "kid is a list": forged().replace(
+    "empty": lambda: "",
+    "no token": lambda: "garbage",
+    "two segments": lambda: "a.b",
+    "nested header": lambda: "[" * 5000 + ".e30.x",
+    "too long": lambda: forged(jti="x" * 9000),
+    "not ascii": lambda: "ü.ü.ü",
+    "another key": lambda: forged(key=THEIRS.private),
+    "another kid": lambda: forged(header={"kid": THEIRS.kid}),
+    "kid is a list": lambda: forged().replace(
         forged().split(".")[0], segment({"alg": "ES256", "typ": TYPE, "kid": [1]})
     ),
-    "no kid": forged().replace(forged().split(".")[0], segment({"alg": "ES256", "typ": TYPE})),
-    "plain type": forged(header={"typ": "JWT"}),
-    "no algorithm": f"{segment({'alg': 'none', 'kid': OURS.kid, 'typ': TYPE})}.{forged().split('.')[1]}.",
-    "public key as secret": ".".join(
+    "no kid": lambda: forged().replace(forged().split(".")[0], segment({"alg": "ES256", "typ": TYPE})),
+    "plain type": lambda: forged(header={"typ": "JWT"}),
+    "no algorithm": lambda: (
+        f"{segment({'alg': 'none', 'kid': OURS.kid, 'typ': TYPE})}.{forged().split('.')[1]}."
+    ),
+    "public key as secret": lambda: ".".join(
         [segment({"alg": "HS256", "kid": OURS.kid, "typ": TYPE}), *forged().split(".")[1:]]
     ),
-    "another family": forged(key=rsa.generate_private_key(65537, 2048), algorithm="RS256"),
-    "unknown critical header": forged(header={"crit": ["x"], "x": 1}),
-    "changed claims": ".".join([forged().split(".")[0], segment({"sub": "admin"}), forged().split(".")[2]]),
-    "expired": forged(exp=NOW - LEEWAY_S - 2, iat=NOW - 500),
-    "issued tomorrow": forged(iat=NOW + 86400, exp=NOW + 86900),
-    "not yet valid": forged(nbf=NOW + 300),
-    "another issuer": forged(iss="wattgat"),
-    "no issuer's name": forged(iss=""),
-    "another audience": forged(aud="other"),
-    "one audience more": forged(aud=["wattgate", "other"]),
-    "expiry in a string": forged(exp=str(NOW + 600)),
-    "expiry a fraction": forged(exp=NOW + 600.5),
-    "valid for a century": forged(exp=NOW + 100 * 365 * 86400),
-    "subject is a number": forged(sub=1),
-    **{f"no {claim}": forged(without=[claim]) for claim in ("iss", "sub", "aud", "exp", "iat", "jti")},
+    "another family": lambda: forged(key=rsa.generate_private_key(65537, 2048), algorithm="RS256"),
+    "unknown critical header": lambda: forged(header={"crit": ["x"], "x": 1}),
+    "changed claims": lambda: ".".join(
+        [forged().split(".")[0], segment({"sub": "admin"}), forged().split(".")[2]]
+    ),
+    "expired": lambda: forged(exp=now() - LEEWAY_S - 2, iat=now() - 500),
+    "issued tomorrow": lambda: forged(iat=now() + 86400, exp=now() + 86900),
+    "not yet valid": lambda: forged(nbf=now() + 300),
+    "another issuer": lambda: forged(iss="wattgat"),
+    "no issuer's name": lambda: forged(iss=""),
+    "another audience": lambda: forged(aud="other"),
+    "one audience more": lambda: forged(aud=["wattgate", "other"]),
+    "expiry in a string": lambda: forged(exp=str(now() + 600)),
+    "expiry a fraction": lambda: forged(exp=now() + 600.5),
+    "valid for a century": lambda: forged(exp=now() + 100 * 365 * 86400),
+    "subject is a number": lambda: forged(sub=1),
+    **{
+        f"no {claim}": partial(forged, without=[claim])
+        for claim in ("iss", "sub", "aud", "exp", "iat", "jti")
+    },
 }
 
 
 @pytest.mark.parametrize("fault", BAD)
 def test_a_bad_token_is_refused(fault):
     with pytest.raises(UnauthenticatedError, match="Could not validate credentials"):
-        TOKENS.verify(BAD[fault])
+        TOKENS.verify(BAD[fault]())
 
 
 def test_a_token_just_expired_is_taken_within_the_leeway():
-    assert TOKENS.verify(forged(exp=int(time.time()) - LEEWAY_S + 5, iat=NOW - 500)) == "u1"
+    assert TOKENS.verify(forged(exp=now() - LEEWAY_S + 5, iat=now() - 500)) == "u1"
 
 
 @pytest.mark.parametrize(
