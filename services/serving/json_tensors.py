@@ -3,6 +3,8 @@
 import base64
 import binascii
 import math
+from collections.abc import Iterable
+from itertools import chain, compress
 from typing import Any
 
 import numpy as np
@@ -106,8 +108,9 @@ def _read_at_once(value: Any, dtype: np.dtype[Any]) -> NDArray[Any] | None:
         array = np.array(value)
     except (ValueError, OverflowError):  # lists of different lengths, an integer of over 64 bits
         return None
-    # One leniency towards TensorFlow Serving: a bool between numbers counts as 0 or 1.
-    if array.dtype.kind not in _NUMPY_READS[dtype.kind] or (array.size and not _all_fit(array, dtype)):
+    if array.dtype.kind not in _NUMPY_READS[dtype.kind]:
+        return None
+    if array.size and not (_all_fit(array, dtype) and _all_kept(value, array, dtype)):
         return None
     return array.astype(dtype)
 
@@ -120,6 +123,25 @@ def _all_fit(array: NDArray[Any], dtype: np.dtype[Any]) -> bool:
         return not finite.size or bool(np.abs(finite).max() <= float(np.finfo(dtype).max))
     least, most = _integer_limits(dtype)
     return least <= int(array.min()) and int(array.max()) <= most
+
+
+def _all_kept(value: Any, array: NDArray[Any], dtype: np.dtype[Any]) -> bool:
+    """Whether no value hides in its neighbours' type: a bool as 0 or 1, too large an integer as a float."""
+    if array.dtype.kind == "b":
+        return True
+    if bool in _types(value, (array == 0) | (array == 1)):
+        return False
+    return array.dtype.kind != "f" or int not in _types(value, np.abs(array) > _integer_limits(dtype)[1])
+
+
+def _types(value: Any, where: NDArray[np.bool_]) -> set[type]:
+    """The Python types of those of nested lists' values."""
+    if not where.any():
+        return set()
+    values: Iterable[Any] = [value]
+    for _ in range(where.ndim):
+        values = chain.from_iterable(values)
+    return set(map(type, compress(values, where.ravel().tobytes())))
 
 
 def _integer_limits(dtype: np.dtype[Any]) -> tuple[int, int]:

@@ -182,6 +182,7 @@ def test_what_is_not_finite_survives(post):
         ),
         ({"instances": [[None]]}, 400, ".*JSON Value: null Type: Null is not of expected type: float"),
         ({"instances": [[True]]}, 400, ".*JSON Value: true Type: True is not of expected type: float"),
+        ({"instances": [[1.5], [True]]}, 400, ".*element: 1 of .* Type: True is not of expected type: float"),
         (
             {"instances": [[1e39]]},
             400,

@@ -26,6 +26,7 @@ def info(dtype):
         ("FLOAT", [1, 2.0, 5.003], np.array([1, 2, 5.003], np.float32)),
         ("FLOAT", [math.nan, -math.inf], np.array([math.nan, -math.inf], np.float32)),
         ("FLOAT", 2**24 - 1, np.array(2**24 - 1, np.float32)),
+        ("FLOAT", [0, 1, 1.0, 2.0**30, 2**24 - 1], np.array([0, 1, 1, 2**30, 2**24 - 1], np.float32)),
         ("DOUBLE", [0.662, 0], np.array([0.662, 0])),
         ("HALF", [0.5], np.array([0.5], np.float16)),
         ("INT32", [[1, 2], [3, -4]], np.array([[1, 2], [3, -4]], np.int32)),
@@ -57,6 +58,16 @@ def test_values_become_arrays(dtype, value, expected):
         ("FLOAT", 1.7e308, r"Cannot convert JSON value: 1.7e\+308 to float without loss of precision."),
         ("INT32", 1.0, "JSON Value: 1.0 Type: Number is not of expected type: int32"),
         ("INT32", True, "JSON Value: true Type: True is not of expected type: int32"),
+        ("FLOAT", [1, True], "JSON Value: true Type: True is not of expected type: float"),
+        ("FLOAT", [[0.5, 1.0], [False, 0]], "JSON Value: false Type: False is not of expected type: float"),
+        ("INT32", [[[1, 0]], [[7, False]]], "JSON Value: false Type: False is not of expected type: int32"),
+        ("UINT8", [2, True], "JSON Value: true Type: True is not of expected type: uint8"),
+        ("BOOL", [True, 0], "JSON Value: 0 Type: Number is not of expected type: bool"),
+        (
+            "FLOAT",
+            [0.5, -(2**24)],
+            "Cannot convert JSON value: -16777216 to float without loss of precision.",
+        ),
         ("INT64", 2**63, "JSON Value: 9223372036854775808 Type: Number is not of expected type: int64"),
         ("UINT32", -1, "JSON Value: -1 Type: Number is not of expected type: uint32"),
         ("BOOL", 1, "JSON Value: 1 Type: Number is not of expected type: bool"),
@@ -81,6 +92,10 @@ def test_instances_are_batched_and_named_in_errors():
         to_batch([1, [1]], info("FLOAT"))
     with pytest.raises(StatusError, match=r"element: 1 key: load of .* Expecting shape \[\] but got: \[1\]"):
         to_batch([1, [1]], info("FLOAT"), "load")
+    with pytest.raises(
+        StatusError, match=r"^Failed to process element: 1 .* JSON Value: true Type: True is not"
+    ):
+        to_batch([[0.5, 1.0], [0.5, True]], info("FLOAT"))
 
 
 @pytest.mark.parametrize(
