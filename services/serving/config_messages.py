@@ -1,8 +1,8 @@
 """Text-format messages of TensorFlow Serving's configuration that its Python package does not bring.
 
-Names and types are those of `BatchingParameters` (servables/tensorflow/session_bundle_config.proto) and
-`MonitoringConfig` (config/monitoring_config.proto). They live in a descriptor pool of their own: a later
-release of the package may well bring the real ones.
+Names and types are those of `BatchingParameters` (servables/tensorflow/session_bundle_config.proto),
+`MonitoringConfig` (config/monitoring_config.proto) and `SSLConfig` (config/ssl_config.proto). They live in a
+descriptor pool of their own: a later release of the package may well bring the real ones.
 """
 
 from pathlib import Path
@@ -36,6 +36,12 @@ _MESSAGES = {
     },
     "PrometheusConfig": {"enable": "bool", "path": "string"},
     "MonitoringConfig": {"prometheus_config": f"{_PACKAGE}.PrometheusConfig"},
+    "SSLConfig": {
+        "server_key": "string",
+        "server_cert": "string",
+        "custom_ca": "string",
+        "client_verify": "bool",
+    },
 }
 """Fields and their types; in text format only names matter, so numbers are simply counted."""
 
@@ -66,11 +72,11 @@ def _pool() -> descriptor_pool.DescriptorPool:
 _POOL = _pool()
 
 
-def read(path: Path, name: str) -> Any:
+def read(path: Path, name: str, *, secret: bool = False) -> Any:
     """The message of type `name` in a text-format file.
 
     Raises StatusError: NOT_FOUND for a file that cannot be read, INVALID_ARGUMENT for one that does not
-    parse.
+    parse, with the line that does not unless the file is `secret`.
     """
     message: Message = message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{_PACKAGE}.{name}"))()
     try:
@@ -78,5 +84,6 @@ def read(path: Path, name: str) -> Any:
     except OSError as error:
         raise not_found(f"{path}: {error.strerror}") from error
     except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise invalid(f"Invalid protobuf file: '{path}': {error}") from error
+        said = f"Invalid protobuf file: '{path}'"
+        raise invalid(said if secret else f"{said}: {error}") from None
     return message

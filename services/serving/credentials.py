@@ -1,39 +1,22 @@
 """TLS of the gRPC edge, from TensorFlow Serving's SSLConfig file."""
 
 from pathlib import Path
-from typing import Any
 
 import grpc
-from google.protobuf import text_format
 
-from services.serving import wire
-from services.serving.status import invalid, not_found
-
-# tensorflow_serving/config/ssl_config.proto: PEM text, not paths.
-_SSLConfig: Any = wire.message(
-    "SSLConfig",
-    [
-        ("server_key", wire.STRING),
-        ("server_cert", wire.STRING),
-        ("custom_ca", wire.STRING),
-        ("client_verify", wire.BOOL),
-    ],
-)
+from services.serving import config_messages
+from services.serving.status import invalid
 
 
 def read(path: Path) -> grpc.ServerCredentials:
-    """The credentials an SSLConfig file describes; `client_verify` demands a certificate by `custom_ca`.
+    """The credentials that the PEM text of an SSLConfig file holds.
+
+    Where it says `client_verify`, clients must have a certificate by its `custom_ca`.
 
     Raises StatusError: NOT_FOUND for a file that cannot be read, INVALID_ARGUMENT for one that is no
     SSLConfig or lacks the key or certificate. Neither message shows what is in it.
     """
-    config = _SSLConfig()
-    try:
-        text_format.Parse(path.read_bytes(), config)
-    except OSError as error:
-        raise not_found(f"{path}: {error.strerror}") from error
-    except (text_format.ParseError, UnicodeDecodeError):
-        raise invalid(f"Invalid protobuf file: '{path}'") from None  # the parser quotes the line, the key
+    config = config_messages.read(path, "SSLConfig", secret=True)
     if not config.server_key or not config.server_cert:
         raise invalid(f"{path} must hold server_key and server_cert")
     if config.client_verify and not config.custom_ca:

@@ -3,12 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from services.serving import wire
 from services.serving.repository import Repository
 from services.serving.rpc import Context, unary
 from services.serving.status import not_found
@@ -22,40 +21,37 @@ SERVICES = (
 )
 """What can be asked for: the server, and its services by TensorFlow Serving's short names or in full."""
 
-SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
-
 WATCH_S = 0.5
 """Seconds between two looks for a watcher."""
-
-_Request: Any = wire.message("HealthCheckRequest", [("service", wire.STRING)])
-_Response: Any = wire.message("HealthCheckResponse", [("status", wire.INT32)])
 
 
 def handlers(repository: Repository, stop: asyncio.Event) -> grpc.GenericRpcHandler:
     """The service: SERVING while every configured model has an available version and `stop` is not set."""
 
-    def status(service: str) -> int:
+    def answer(service: str) -> HealthCheckResponse:
         if service not in SERVICES:
-            return SERVICE_UNKNOWN
-        return SERVING if repository.is_ready() and not stop.is_set() else NOT_SERVING
+            return HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN)
+        if repository.is_ready() and not stop.is_set():
+            return HealthCheckResponse(status=HealthCheckResponse.SERVING)
+        return HealthCheckResponse(status=HealthCheckResponse.NOT_SERVING)
 
-    async def check(request: Any, _: Context) -> Any:
-        now = status(request.service)
-        if now == SERVICE_UNKNOWN:
+    async def check(request: HealthCheckRequest, _: Context) -> HealthCheckResponse:
+        now = answer(request.service)
+        if now.status == HealthCheckResponse.SERVICE_UNKNOWN:
             raise not_found(f"unknown service {request.service}")
-        return _Response(status=now)
+        return now
 
     async def watch(raw: bytes, context: Context) -> AsyncIterator[bytes]:
         try:
-            service = _Request.FromString(raw).service
+            service = HealthCheckRequest.FromString(raw).service
         except DecodeError:
-            await context.abort(grpc.StatusCode.INTERNAL, "Error parsing HealthCheckRequest")
+            await context.abort(grpc.StatusCode.INTERNAL, "Error parsing grpc.health.v1.HealthCheckRequest")
         said = None
         while True:
             # Read once: the last answer of a stopping server must be that it stops.
-            is_last, now = stop.is_set(), status(service)
+            is_last, now = stop.is_set(), answer(service)
             if now != said:
-                yield _Response(status=now).SerializeToString()
+                yield now.SerializeToString()
                 said = now
             if is_last:
                 return  # or the watchers would be waited for
@@ -64,5 +60,5 @@ def handlers(repository: Repository, stop: asyncio.Event) -> grpc.GenericRpcHand
 
     return grpc.method_handlers_generic_handler(
         "grpc.health.v1.Health",
-        {"Check": unary(check, _Request), "Watch": grpc.unary_stream_rpc_method_handler(watch)},
+        {"Check": unary(check, HealthCheckRequest), "Watch": grpc.unary_stream_rpc_method_handler(watch)},
     )

@@ -208,7 +208,7 @@ def test_max_threads_is_how_many_models_run_at_a_time(models, tmp_path):
 
 
 def health(channel, method="Check"):
-    """A call of grpc.health.v1.Health by service name, in bytes: no package for it is installed."""
+    """A call of grpc.health.v1.Health by service name, in bytes."""
     path = f"/grpc.health.v1.Health/{method}"
 
     def request(service):
