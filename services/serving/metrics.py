@@ -1,7 +1,7 @@
 """Counters and histograms in Prometheus' text format, named and bounded as TensorFlow Serving's.
 
-TensorFlow Serving's names begin with a colon and its counters do not end in `_total`, which dashboards made
-for it rely on and Prometheus' own client library does not allow.
+In Prometheus its names have colons for slashes, the first one included, and its counters do not end in
+`_total`, which dashboards made for it rely on and Prometheus' own client library does not allow.
 """
 
 import threading
@@ -18,8 +18,8 @@ class Counter:
     """A number for each combination of label values."""
 
     def __init__(self, name: str, labels: Collection[str]) -> None:
-        """Count under `name`, by `labels`."""
-        self._name, self._labels = name, labels
+        """Count under `name`, with slashes, by `labels`."""
+        self.name, self._labels = name, labels
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, ...], int] = {}
 
@@ -28,12 +28,18 @@ class Counter:
         with self._lock:
             self._counts[values] = self._counts.get(values, 0) + 1
 
+    def total(self) -> int:
+        """The sum over all label values."""
+        with self._lock:
+            return sum(self._counts.values())
+
     def lines(self) -> list[str]:
         """The text format."""
         with self._lock:
             counts = dict(self._counts)
-        return [f"# TYPE {self._name} counter"] + [
-            f"{self._name}{{{_pairs(self._labels, values)}}} {count}" for values, count in counts.items()
+        name = _in_prometheus(self.name)
+        return [f"# TYPE {name} counter"] + [
+            f"{name}{{{_pairs(self._labels, values)}}} {count}" for values, count in counts.items()
         ]
 
 
@@ -41,8 +47,8 @@ class Histogram:
     """How often which latency, microseconds, for each combination of label values."""
 
     def __init__(self, name: str, labels: Collection[str]) -> None:
-        """Count under `name`, by `labels`."""
-        self._name, self._labels = name, labels
+        """Count under `name`, with slashes, by `labels`."""
+        self._name, self._labels = _in_prometheus(name), labels
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, ...], list[int]] = {}
         self._sums: dict[tuple[str, ...], float] = {}
@@ -70,6 +76,10 @@ class Histogram:
             lines.append(f"{self._name}_sum{{{pairs}}} {total:.0f}")
             lines.append(f"{self._name}_count{{{pairs}}} {cumulative}")
         return lines
+
+
+def _in_prometheus(name: str) -> str:
+    return name.replace("/", ":")
 
 
 def _pairs(labels: Collection[str], values: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
 import grpc
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
@@ -9,6 +10,7 @@ from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest, Re
 
 from services.serving import model_config
 from services.serving.life_cycle import LifeCycle
+from services.serving.monitoring import Metrics
 from services.serving.repository import Repository
 from services.serving.rpc import Context, unary
 from services.serving.status import invalid
@@ -16,23 +18,31 @@ from services.serving.status import invalid
 log = logging.getLogger(__name__)
 
 
-def handlers(repository: Repository, life_cycle: LifeCycle) -> grpc.GenericRpcHandler:
+def handlers(
+    repository: Repository, life_cycle: LifeCycle, metrics: Metrics | None
+) -> grpc.GenericRpcHandler:
     """The service's methods; those not among them answer UNIMPLEMENTED."""
+
+    def counts(names: Iterable[str]) -> dict[str, int]:
+        return {name: metrics.count(name) if metrics else 0 for name in names}
 
     async def get_model_status(request: GetModelStatusRequest, _: Context) -> GetModelStatusResponse:
         return status(repository, request)
 
     async def reload_config(request: ReloadConfigRequest, _: Context) -> ReloadConfigResponse:
-        """Serve exactly the models listed; answers once they are available.
+        """Serve exactly the models listed; answers once they are available, with what was counted meanwhile.
 
         A caller that gives up waiting does not undo what was asked for. Raises StatusError: INVALID_ARGUMENT
         for a list that cannot be served, or as `LifeCycle.configure`.
         """
+        before = counts(request.metric_names)
         configs = model_config.listed(request.config)
         log.info("Adding/updating models: %s", ", ".join(config.name for config in configs) or "none")
         await asyncio.wrap_future(life_cycle.configure(configs))
         response = ReloadConfigResponse()
         response.status.SetInParent()  # OK is all zeros, yet clients look for the message
+        for name, count in counts(before).items():
+            response.metric.add(name=name, int64_value_increase=count - before[name])
         return response
 
     return grpc.method_handlers_generic_handler(

@@ -77,9 +77,9 @@ class Metrics:
     def __init__(self, is_served: Callable[[str], bool]) -> None:
         """Everything starts at nothing."""
         self._is_served = is_served
-        self._count = Counter(":tensorflow:serving:request_count", ("model_name", "status"))
-        self._latency = Histogram(":tensorflow:serving:request_latency", ("model_name", "API", "entrypoint"))
-        self._runtime = Histogram(":tensorflow:serving:runtime_latency", ("model_name", "API", "runtime"))
+        self._count = Counter("/tensorflow/serving/request_count", ("model_name", "status"))
+        self._latency = Histogram("/tensorflow/serving/request_latency", ("model_name", "API", "entrypoint"))
+        self._runtime = Histogram("/tensorflow/serving/runtime_latency", ("model_name", "API", "runtime"))
 
     def answered(self, model: str, api: str, entrypoint: str, status: str, latency_s: float) -> None:
         """A request was; its latency counts where it was answered well, as upstream."""
@@ -91,6 +91,10 @@ class Metrics:
     def ran(self, model: str, api: str, latency_s: float) -> None:
         """A model did, together with others or not; `model` is served."""
         self._runtime.add(latency_s, model, api, RUNTIME)
+
+    def count(self, name: str) -> int:
+        """What the counter of this name, with slashes, has come to; 0 where there is none."""
+        return self._count.total() if name == self._count.name else 0
 
     def text(self) -> str:
         """All of it in Prometheus' text format."""

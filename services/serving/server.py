@@ -80,7 +80,7 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
     runs = ThreadPoolExecutor(batcher.threads(threads) if batcher else threads, thread_name_prefix="run")
     handlers = [
         prediction_service.handlers(repository, runs, packed=flags.enable_serialization_as_tensor_content),
-        model_service.handlers(repository, life_cycle),
+        model_service.handlers(repository, life_cycle, metrics),
     ]
     if flags.enable_grpc_healthcheck_service:
         handlers.append(health.handlers(repository, stop))

@@ -1,13 +1,17 @@
 """Metrics under TensorFlow Serving's names, as a dashboard made for it reads them."""
 
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import requests
+from google.protobuf import text_format
+from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 
 from tests.integration.serving.conftest import Client, run_to_end, serve
+from tests.integration.serving.waiting import wait_until
 
 DEFAULT_PATH = "/monitoring/prometheus/metrics"
 X = np.ones((1, 1), np.float32)
@@ -107,6 +111,55 @@ def test_what_callers_send_at_once_is_all_counted(monitored):
     with ThreadPoolExecutor(16) as callers:
         list(callers.map(lambda _: client.predict(x=X), range(200)))
     assert counts(monitored)["OK"] - before == 200
+
+
+COUNTER = "/tensorflow/serving/request_count"
+
+
+def reload(server, base, names, metrics):
+    """A reload under way, to serve models in folders below `base`."""
+    request = ReloadConfigRequest(metric_names=metrics)
+    entry = "config {{ name: '{0}' base_path: '{1}/{0}' model_platform: 'tensorflow' }}"
+    listed = " ".join(entry.format(name, base) for name in names)
+    text_format.Parse(f"model_config_list {{ {listed} }}", request.config)
+    return Client(server.channel, "official").models.HandleReloadConfigRequest.future(request, timeout=30)
+
+
+def increases(reloaded):
+    answered = reloaded.result().metric
+    assert all(metric.WhichOneof("value_increase") == "int64_value_increase" for metric in answered)
+    return [(metric.name, metric.int64_value_increase) for metric in answered]
+
+
+def test_a_reload_tells_how_much_its_counters_rose_meanwhile(models, tmp_path):
+    shutil.copytree(models / "arithmetic" / "1", tmp_path / "m" / "1")
+    (tmp_path / "later").mkdir()
+    (tmp_path / "monitoring.config").write_text("prometheus_config { enable: true }")
+    with serve(
+        tmp_path,
+        *("--model_name=m", f"--model_base_path={tmp_path / 'm'}"),
+        f"--monitoring_config_file={tmp_path / 'monitoring.config'}",
+    ) as server:
+        client = Client(server.channel, "official")
+        client.predict(model="m", x=X)
+        latency = "/tensorflow/serving/request_latency"
+        asked = reload(server, tmp_path, ["m", "later"], [latency, COUNTER, "/no/such", "", COUNTER])
+        wait_until(lambda: "Adding/updating models: m, later" in server.log.read_text())
+        for _ in range(3):
+            client.predict(model="m", x=X)
+        client.refusal("no_such_signature", model="m", x=X)
+        assert not asked.done()
+        shutil.copytree(tmp_path / "m" / "1", tmp_path / "coming")
+        (tmp_path / "coming").rename(tmp_path / "later" / "1")
+        assert increases(asked) == [(latency, 0), (COUNTER, 4), ("/no/such", 0), ("", 0)]
+        assert increases(reload(server, tmp_path, ["later"], [COUNTER])) == [(COUNTER, 0)]
+        assert increases(reload(server, tmp_path, ["later"], [])) == []
+
+
+def test_without_monitoring_no_counter_rises(models, tmp_path):
+    shutil.copytree(models / "arithmetic" / "1", tmp_path / "m" / "1")
+    with serve(tmp_path, "--model_name=m", f"--model_base_path={tmp_path / 'm'}") as server:
+        assert increases(reload(server, tmp_path, ["m"], [COUNTER])) == [(COUNTER, 0)]
 
 
 def test_another_path_and_none(config_file, tmp_path):
