@@ -20,6 +20,8 @@ class Flags:
     """UNIX socket of gRPC; empty is off."""
     rest_api_port: int
     """TCP port of REST; 0 is off."""
+    rest_api_timeout_in_ms: int
+    """Longest a request over REST may take, milliseconds."""
     bind_address: str
     """Interface both ports listen on. Not a flag of TensorFlow Serving, which always takes all of them."""
     model_config_file: str
@@ -69,6 +71,7 @@ def parse(arguments: Sequence[str]) -> Flags:
     parser.add_argument("--port", type=_port_or_off, default=8500, help="TCP port of gRPC; 0 is off")
     parser.add_argument("--grpc_socket_path", help="UNIX socket of gRPC")
     parser.add_argument("--rest_api_port", type=_port_or_off, default=0, help="TCP port of REST; 0 is off")
+    _add_count(parser, "--rest_api_timeout_in_ms", 30_000, "longest a request over REST may take")
     parser.add_argument("--bind_address", default="0.0.0.0", help="interface to listen on")  # noqa: S104 - as upstream
     parser.add_argument("--model_config_file", help="text-format ModelServerConfig")
     parser.add_argument("--model_name", default="default", help="name of the one model")

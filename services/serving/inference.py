@@ -25,8 +25,8 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest, RegressionResponse, RegressionResult
 
 from services.serving.predict import DEFAULT_SIGNATURE
-from services.serving.repository import Repository
-from services.serving.saved_model import SavedModel
+from services.serving.repository import Model, Repository
+from services.serving.running import by_size
 from services.serving.status import StatusError, invalid
 
 CLASSIFY = "tensorflow/serving/classify"
@@ -42,7 +42,7 @@ OUTPUTS = "outputs"
 Outputs = Mapping[str, NDArray[Any]]
 
 
-def classify(repository: Repository, request: ClassificationRequest) -> ClassificationResponse:
+async def classify(repository: Repository, request: ClassificationRequest) -> ClassificationResponse:
     """Label and score every example.
 
     Raises StatusError: as `Repository.resolve`, INVALID_ARGUMENT (signature, empty input, outputs that are no
@@ -51,21 +51,22 @@ def classify(repository: Repository, request: ClassificationRequest) -> Classifi
     version, model = repository.resolve(request.model_spec)
     signature = _signature_name(request.model_spec)
     check_classification(_definition(model, signature))
-    examples = serialized_examples(request.input)
-    response = ClassificationResponse()
-    response.result.CopyFrom(classification(model.run(signature, {INPUTS: examples}), len(examples)))
+    examples = await by_size(request.ByteSize(), serialized_examples, request.input)
+    outputs = await model.run(signature, {INPUTS: examples})
+    result = await by_size(_size(outputs), classification, outputs, len(examples))
+    response = ClassificationResponse(result=result)
     _name(response.model_spec, request.model_spec, version)
     return response
 
 
-def regress(repository: Repository, request: RegressionRequest) -> RegressionResponse:
+async def regress(repository: Repository, request: RegressionRequest) -> RegressionResponse:
     """One value for every example. Raises StatusError as `classify` does."""
     version, model = repository.resolve(request.model_spec)
     signature = _signature_name(request.model_spec)
     check_regression(_definition(model, signature))
-    examples = serialized_examples(request.input)
-    response = RegressionResponse()
-    response.result.CopyFrom(regression(model.run(signature, {INPUTS: examples}), len(examples)))
+    examples = await by_size(request.ByteSize(), serialized_examples, request.input)
+    outputs = await model.run(signature, {INPUTS: examples})
+    response = RegressionResponse(result=await by_size(_size(outputs), regression, outputs, len(examples)))
     _name(response.model_spec, request.model_spec, version)
     return response
 
@@ -75,7 +76,7 @@ class _Task(NamedTuple):
     is_classification: bool
 
 
-def multi_inference(repository: Repository, request: MultiInferenceRequest) -> MultiInferenceResponse:
+async def multi_inference(repository: Repository, request: MultiInferenceRequest) -> MultiInferenceResponse:
     """Several classifications and regressions of one model on the same examples.
 
     The first task's spec chooses the version. Raises StatusError as `classify` does, INVALID_ARGUMENT for
@@ -83,20 +84,22 @@ def multi_inference(repository: Repository, request: MultiInferenceRequest) -> M
     """
     version, model = repository.resolve(request.tasks[0].model_spec if request.tasks else ModelSpec())
     tasks = _checked_tasks(model, request)
-    examples = serialized_examples(request.input)
+    examples = await by_size(request.ByteSize(), serialized_examples, request.input)
     response = MultiInferenceResponse()
     for task in tasks:
-        outputs = model.run(_signature_name(task.spec), {INPUTS: examples})
+        outputs = await model.run(_signature_name(task.spec), {INPUTS: examples})
         result = response.results.add()
         if task.is_classification:
-            result.classification_result.CopyFrom(classification(outputs, len(examples)))
+            classes = await by_size(_size(outputs), classification, outputs, len(examples))
+            result.classification_result.CopyFrom(classes)
         else:
-            result.regression_result.CopyFrom(regression(outputs, len(examples)))
+            values = await by_size(_size(outputs), regression, outputs, len(examples))
+            result.regression_result.CopyFrom(values)
         _name(result.model_spec, task.spec, version)
     return response
 
 
-def _checked_tasks(model: SavedModel, request: MultiInferenceRequest) -> list[_Task]:
+def _checked_tasks(model: Model, request: MultiInferenceRequest) -> list[_Task]:
     checks: dict[str, Callable[[SignatureDef], None]]
     checks = {CLASSIFY: check_classification, REGRESS: check_regression}
     tasks: list[_Task] = []
@@ -231,7 +234,7 @@ def regression(outputs: Outputs, examples: int) -> RegressionResult:
     return result
 
 
-def _definition(model: SavedModel, signature: str) -> SignatureDef:
+def _definition(model: Model, signature: str) -> SignatureDef:
     definition = model.signatures.get(signature)
     if definition is None:
         raise invalid(f"No signature was found with the name: {signature}")
@@ -246,6 +249,10 @@ def _name(answered: ModelSpec, asked: ModelSpec, version: int) -> None:
     answered.name = asked.name
     answered.signature_name = _signature_name(asked)
     answered.version.value = version
+
+
+def _size(outputs: Outputs) -> int:
+    return sum(array.nbytes for array in outputs.values())
 
 
 def _text(label: bytes) -> str:

@@ -21,10 +21,9 @@ from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
 from services.serving import folders
-from services.serving.batching import Batcher
 from services.serving.config_file import ConfigFile
-from services.serving.monitoring import Metrics
 from services.serving.repository import Repository, ServedModel, VersionState
+from services.serving.running import Runner, RunningModel
 from services.serving.saved_model import SavedModel
 from services.serving.status import StatusError
 
@@ -52,7 +51,7 @@ class Timing:
 class _Version:
     folder: Path
     state: int = ModelVersionStatus.START
-    model: SavedModel | None = None
+    model: RunningModel | None = None
     error: StatusError | None = None
     failures: int = 0
     retry_at: float = 0.0
@@ -78,27 +77,24 @@ class LifeCycle:
     def __init__(
         self,
         repository: Repository,
+        runner: Runner,
         prepare: Callable[[SavedModel, Path], None],
         timing: Timing,
         *,
         labels_for_unavailable: bool,
         config_file: ConfigFile | None = None,
-        batcher: Batcher | None = None,
-        metrics: Metrics | None = None,
     ) -> None:
         """Publish to `repository`; `prepare` makes a loaded version ready before it is available.
 
-        `labels_for_unavailable` lets a new label point to a version that is not available. `config_file`
-        is read again by its own measure. `batcher` runs concurrent requests together, `metrics` counts
-        what models run.
+        Requests run models by `runner`. `labels_for_unavailable` lets a new label point to a version that
+        is not available. `config_file` is read again by its own measure.
         """
         self._repository = repository
+        self._runner = runner
         self._prepare = prepare
         self._timing = timing
         self._labels_for_unavailable = labels_for_unavailable
         self._config_file = config_file
-        self._batcher = batcher
-        self._metrics = metrics
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._loaders = ThreadPoolExecutor(LOAD_THREADS, thread_name_prefix="load")
         self._models: dict[str, _Model] = {}
@@ -266,8 +262,7 @@ class LifeCycle:
         self._inbox.put(partial(setattr, version, "state", ModelVersionStatus.LOADING))
         log.info("Loading servable version {name: %s version: %d} from %s", name, number, version.folder)
         try:
-            told = {"ran": partial(self._metrics.ran, name)} if self._metrics else {}
-            model = SavedModel(version.folder, self._batcher, **told)
+            model = SavedModel(version.folder)
             self._prepare(model, version.folder)
         except StatusError as error:
             # Not the error itself: its traceback would hold the half-loaded model.
@@ -280,11 +275,11 @@ class LifeCycle:
             weakref.finalize(
                 model, self._inbox.put, partial(self._closed, name, number, version)
             ).atexit = False
-            self._inbox.put(partial(self._loaded, name, number, version, model))
+            self._inbox.put(partial(self._loaded, name, number, version, self._runner.serve(name, model)))
             return
         self._inbox.put(partial(self._failed, name, number, version, failure))
 
-    def _loaded(self, name: str, number: int, version: _Version, model: SavedModel) -> None:
+    def _loaded(self, name: str, number: int, version: _Version, model: RunningModel) -> None:
         version.failures = 0
         if number not in self._models[name].wanted:
             version.state = ModelVersionStatus.UNLOADING  # it went while loading

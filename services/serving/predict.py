@@ -1,24 +1,23 @@
 """The use case: run one signature of one version, checked in TensorFlow Serving's order and words."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from grpc import StatusCode
-from numpy.typing import NDArray
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 from services.core import tensors
-from services.serving.repository import Repository
-from services.serving.saved_model import SavedModel
+from services.serving.repository import Model, Repository
+from services.serving.running import by_size
+from services.serving.saved_model import Arrays, Outputs
 from services.serving.status import StatusError, invalid
 
 DEFAULT_SIGNATURE = "serving_default"
 """The signature of a request that names none."""
 
 
-def predict(repository: Repository, request: PredictRequest, *, packed: bool) -> PredictResponse:
+async def predict(repository: Repository, request: PredictRequest, *, packed: bool) -> PredictResponse:
     """Answer a Predict call; `packed` answers tensors in `tensor_content`.
 
     Raises StatusError: NOT_FOUND (model, version), FAILED_PRECONDITION (signature), INVALID_ARGUMENT
@@ -27,33 +26,29 @@ def predict(repository: Repository, request: PredictRequest, *, packed: bool) ->
     spec = request.model_spec
     version, model = repository.resolve(spec)
     signature = spec.signature_name or DEFAULT_SIGNATURE
-    outputs = run(model, signature, request.inputs, request.output_filter)
+    outputs = await run(model, signature, request)
     response = PredictResponse()
     response.model_spec.name = spec.name
     response.model_spec.signature_name = signature
     response.model_spec.version.value = version
-    for name, array in outputs.items():
-        try:
-            tensors.encode(array, response.outputs[name], packed=packed)
-        except tensors.InvalidTensorError as error:
-            raise StatusError(StatusCode.UNIMPLEMENTED, f"output {name}: {error}") from error
+    size = sum(array.nbytes for array in outputs.values())
+    await by_size(size, _write, outputs, response, packed=packed)
     return response
 
 
-def run(
-    model: SavedModel, signature: str, inputs: Mapping[str, TensorProto], output_filter: Sequence[str]
-) -> dict[str, NDArray[Any]]:
-    """Run a signature on tensor messages; an empty filter asks for every output.
+async def run(model: Model, signature: str, request: PredictRequest) -> Outputs:
+    """Run a signature on a request's tensors; an empty filter asks for every output.
 
     Raises StatusError as `predict` does.
     """
     definition = model.signatures.get(signature)
     if definition is None:
         raise StatusError(StatusCode.FAILED_PRECONDITION, f'Serving signature key "{signature}" not found.')
-    arrays = {name: _array(name, tensor) for name, tensor in _given(inputs, definition).items()}
-    _check_filter(output_filter, definition.outputs.keys())
-    outputs = model.run(signature, arrays)
-    return {name: outputs[name] for name in output_filter} if output_filter else outputs
+    inputs = _given(request.inputs, definition)
+    arrays = await by_size(request.ByteSize(), _read, inputs)
+    _check_filter(request.output_filter, definition.outputs.keys())
+    outputs = await model.run(signature, arrays)
+    return {name: outputs[name] for name in request.output_filter} if request.output_filter else outputs
 
 
 def _given(inputs: Mapping[str, TensorProto], definition: SignatureDef) -> dict[str, TensorProto]:
@@ -87,11 +82,22 @@ def _given(inputs: Mapping[str, TensorProto], definition: SignatureDef) -> dict[
     return given
 
 
-def _array(name: str, tensor: TensorProto) -> NDArray[Any]:
-    try:
-        return tensors.decode(tensor)
-    except tensors.InvalidTensorError as error:
-        raise invalid(f"tensor parsing error: {name}: {error}") from error
+def _read(inputs: Mapping[str, TensorProto]) -> Arrays:
+    arrays = {}
+    for name, tensor in inputs.items():
+        try:
+            arrays[name] = tensors.decode(tensor)
+        except tensors.InvalidTensorError as error:
+            raise invalid(f"tensor parsing error: {name}: {error}") from error
+    return arrays
+
+
+def _write(outputs: Outputs, response: PredictResponse, *, packed: bool) -> None:
+    for name, array in outputs.items():
+        try:
+            tensors.encode(array, response.outputs[name], packed=packed)
+        except tensors.InvalidTensorError as error:
+            raise StatusError(StatusCode.UNIMPLEMENTED, f"output {name}: {error}") from error
 
 
 def _check_filter(output_filter: Sequence[str], known: Iterable[str]) -> None:

@@ -2,12 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
-from services.serving.saved_model import SavedModel
+from services.serving.saved_model import Arrays, Outputs
 from services.serving.status import StatusError, invalid, not_found
+
+
+class Model(Protocol):
+    """A version as requests see it."""
+
+    signatures: Mapping[str, SignatureDef]
+
+    async def run(self, signature: str, inputs: Arrays) -> Outputs:
+        """Run a signature of `signatures` on exactly its inputs. Raises StatusError."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,7 @@ AVAILABLE = VersionState(ModelVersionStatus.AVAILABLE)
 class ServedModel:
     """What is known of one model at one moment."""
 
-    versions: Mapping[int, SavedModel]
+    versions: Mapping[int, Model]
     """Those available."""
     labels: Mapping[str, int]
     others: Mapping[int, VersionState] = field(default_factory=dict)
@@ -51,7 +63,7 @@ class Repository:
         """Serve these from the next call on."""
         self._models = models
 
-    def resolve(self, spec: ModelSpec) -> tuple[int, SavedModel]:
+    def resolve(self, spec: ModelSpec) -> tuple[int, Model]:
         """The version a request means, and its number.
 
         Raises StatusError: INVALID_ARGUMENT without a name or for an unknown label, NOT_FOUND for a model or

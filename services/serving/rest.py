@@ -4,8 +4,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
 from urllib.parse import unquote
@@ -26,6 +25,7 @@ from services.serving.metadata import SIGNATURE_DEF, metadata
 from services.serving.predict import DEFAULT_SIGNATURE
 from services.serving.repository import Repository
 from services.serving.rest_messages import write_metadata, write_status
+from services.serving.running import by_size
 from services.serving.status import StatusError, invalid
 
 log = logging.getLogger(__name__)
@@ -55,16 +55,16 @@ _HTTP = {
 """Every other code is a 500."""
 
 
+_TIMED_OUT = "Timed out waiting for notification"
+"""What TensorFlow says of a run that took longer than its options allow."""
+
+
 class _TooLargeError(Exception):
     pass
 
 
-def app(repository: Repository, runs: Executor) -> ASGIApp:
-    """The ASGI application.
-
-    JSON is read and models run on `runs`; status and metadata are answered on the event loop, so that a busy
-    server can be asked too.
-    """
+def app(repository: Repository, *, timeout_s: float) -> ASGIApp:
+    """The ASGI application; a request that takes longer than `timeout_s` to answer is given up."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -72,12 +72,10 @@ def app(repository: Repository, runs: Executor) -> ASGIApp:
             respond = _responder(
                 repository, request.method, scope["raw_path"].decode("latin-1"), await _body(request)
             )
-            if request.method == "GET":
-                response = _json(HTTPStatus.OK, respond())
-            else:
-                response = _json(
-                    HTTPStatus.OK, await asyncio.get_running_loop().run_in_executor(runs, respond)
-                )
+            async with asyncio.timeout(timeout_s):
+                response = _json(HTTPStatus.OK, await respond())
+        except TimeoutError:
+            response = _error(HTTPStatus.GATEWAY_TIMEOUT, _TIMED_OUT)
         except ClientDisconnect:
             return
         except _TooLargeError:
@@ -93,7 +91,7 @@ def app(repository: Repository, runs: Executor) -> ASGIApp:
     return answer
 
 
-def _responder(repository: Repository, method: str, path: str, body: bytes) -> Callable[[], str]:
+def _responder(repository: Repository, method: str, path: str, body: bytes) -> Callable[[], Awaitable[str]]:
     """What answers a request; `path` is still percent-encoded."""
     if method == "POST" and (match := _POST.fullmatch(path)):
         spec = _model_spec(match)
@@ -120,37 +118,40 @@ def _model_spec(match: re.Match[str]) -> ModelSpec:
     return spec
 
 
-def _predict(repository: Repository, spec: ModelSpec, body: bytes) -> str:
-    document = json_document.parse(body)
+async def _predict(repository: Repository, spec: ModelSpec, body: bytes) -> str:
+    document = await by_size(len(body), json_document.parse, body)
     asked = json_document.signature_name(document)
     _, model = repository.resolve(spec)
     name = asked or DEFAULT_SIGNATURE
     signature = model.signatures.get(name)
     if signature is None:
         raise invalid(f'Serving signature name: "{name}" not found in signature def')
-    arrays, write = json_predict.read(document, signature.inputs, asked)
-    return write(model.run(name, arrays))
+    arrays, write = await by_size(len(body), json_predict.read, document, signature.inputs, asked)
+    outputs = await model.run(name, arrays)
+    return await by_size(sum(array.nbytes for array in outputs.values()), write, outputs)
 
 
-def _classify(repository: Repository, spec: ModelSpec, body: bytes) -> str:
-    document = json_document.parse(body)
+async def _classify(repository: Repository, spec: ModelSpec, body: bytes) -> str:
+    document = await by_size(len(body), json_document.parse, body)
     spec.signature_name = json_document.signature_name(document)
-    request = ClassificationRequest(model_spec=spec, input=json_examples.read(document))
-    return json_examples.write_classifications(classify(repository, request).result)
+    sent = await by_size(len(body), json_examples.read, document)
+    response = await classify(repository, ClassificationRequest(model_spec=spec, input=sent))
+    return await by_size(response.ByteSize(), json_examples.write_classifications, response.result)
 
 
-def _regress(repository: Repository, spec: ModelSpec, body: bytes) -> str:
-    document = json_document.parse(body)
+async def _regress(repository: Repository, spec: ModelSpec, body: bytes) -> str:
+    document = await by_size(len(body), json_document.parse, body)
     spec.signature_name = json_document.signature_name(document)
-    request = RegressionRequest(model_spec=spec, input=json_examples.read(document))
-    return json_examples.write_regressions(regress(repository, request).result)
+    sent = await by_size(len(body), json_examples.read, document)
+    response = await regress(repository, RegressionRequest(model_spec=spec, input=sent))
+    return await by_size(response.ByteSize(), json_examples.write_regressions, response.result)
 
 
-def _status(repository: Repository, spec: ModelSpec) -> str:
+async def _status(repository: Repository, spec: ModelSpec) -> str:
     return write_status(model_service.status(repository, GetModelStatusRequest(model_spec=spec)))
 
 
-def _metadata(repository: Repository, spec: ModelSpec) -> str:
+async def _metadata(repository: Repository, spec: ModelSpec) -> str:
     request = GetModelMetadataRequest(model_spec=spec, metadata_field=[SIGNATURE_DEF])
     return write_metadata(metadata(repository, request))
 

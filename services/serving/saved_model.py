@@ -1,7 +1,6 @@
 """One loaded version of a model: a SavedModel in a session, one callable per signature."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,12 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow.saved_model import CLASSIFY_METHOD_NAME, REGRESS_METHOD_NAME
 
 from services.core import tensors
-from services.serving.batching import Batcher
 from services.serving.status import StatusError, invalid
 
 log = logging.getLogger(__name__)
+
+Arrays = Mapping[str, NDArray[Any]]
+Outputs = dict[str, NDArray[Any]]
 
 _API = {CLASSIFY_METHOD_NAME: "Classify", REGRESS_METHOD_NAME: "Regress"}
 """The API a signature is made for, by its method."""
@@ -29,19 +30,8 @@ _STATUS_CODES = {code.value[0]: code for code in StatusCode}
 class SavedModel:
     """A SavedModel as TensorFlow Serving loads it: TF1 or TF2 export, in a session of its own."""
 
-    def __init__(
-        self,
-        folder: Path,
-        batcher: Batcher | None = None,
-        ran: Callable[[str, float], None] = lambda _api, _latency_s: None,
-    ) -> None:
-        """Load from a version's folder; raises StatusError when TensorFlow cannot.
-
-        With a batcher, concurrent requests of one signature and shape run together. `ran` is told the API of
-        every signature that ran and how long that took, in seconds.
-        """
-        self._queue = batcher.queue() if batcher else None
-        self._ran = ran
+    def __init__(self, folder: Path) -> None:
+        """Load from a version's folder; raises StatusError when TensorFlow cannot."""
         self._session = tf.compat.v1.Session(
             graph=tf.Graph(),
             # Exports that name a GPU run on the CPU.
@@ -66,25 +56,24 @@ class SavedModel:
                 # Such as the initialiser, which has no output: listed in the metadata, fails when called.
                 log.debug("signature %s of %s cannot be called: %s", name, folder, error)
 
-    def run(self, signature: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def api(self, signature: str) -> str:
+        """The API that a signature of `signatures` is made for: Predict, Classify or Regress."""
+        return _API.get(self.signatures[signature].method_name, "Predict")
+
+    def run(self, signature: str, inputs: Arrays) -> Outputs:
         """Run a signature of `signatures` on exactly its inputs; safe from many threads.
 
         Fed shapes are not checked against the signature's, as in TensorFlow Serving: clients rely on it.
-        Raises StatusError with TensorFlow's code and message when the run fails, a wrong dtype included, and
-        what `BatchQueue.run` raises where requests are batched.
+        Raises StatusError with TensorFlow's code and message when the run fails, a wrong dtype included.
         """
         call = self._calls.get(signature)
         if call is None:
             raise invalid(f'Signature "{signature}" cannot be run.')
-        began = time.perf_counter()
-        outputs = self._queue.run(signature, inputs, call) if self._queue else call(inputs)
-        self._ran(call.api, time.perf_counter() - began)
-        return outputs
+        return call(inputs)
 
 
 class _Call:
     def __init__(self, session: tf.compat.v1.Session, signature: SignatureDef) -> None:
-        self.api = _API.get(signature.method_name, "Predict")
         self._inputs = sorted(signature.inputs)
         outputs = {name: info.name for name, info in sorted(signature.outputs.items())}
         fetched = list(dict.fromkeys(outputs.values()))
@@ -98,7 +87,7 @@ class _Call:
         # The public Session.make_callable and Session.run check fed shapes; this, under both, does not.
         self._run: Callable[..., list[Any]] = session._make_callable_from_options(options)
 
-    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def __call__(self, inputs: Arrays) -> Outputs:
         try:
             fetched = self._run(*[inputs[name] for name in self._inputs])
         except tf.errors.OpError as error:

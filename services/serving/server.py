@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from services.serving.flags import Flags
 from services.serving.life_cycle import LifeCycle, Timing
 from services.serving.monitoring import Metrics
 from services.serving.repository import Repository
+from services.serving.running import Runner
 from services.serving.status import StatusError
 
 log = logging.getLogger(__name__)
@@ -65,10 +66,12 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
     # What is imported by now stays: collections after an unload need not look through it.
     gc.freeze()
     repository = Repository({})
-    batcher = _batcher(flags)
     asked = monitoring.read(Path(flags.monitoring_config_file)) if flags.monitoring_config_file else None
     metrics = Metrics(repository.serves) if asked and asked.path else None
-    life_cycle = _life_cycle(flags, repository, batcher, metrics)
+    threads = ThreadPoolExecutor(
+        flags.grpc_max_threads or RUNS_PER_CPU * (os.cpu_count() or 1), thread_name_prefix="run"
+    )
+    life_cycle = _life_cycle(flags, repository, Runner(threads, _batcher(flags, threads), metrics))
     loading = asyncio.wrap_future(life_cycle.configure(models))
     first: list[asyncio.Future[Any]] = [stopping, loading]
     await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
@@ -76,15 +79,13 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
         log.info("Stopped while loading")
         return
     loading.result()
-    threads = flags.grpc_max_threads or RUNS_PER_CPU * (os.cpu_count() or 1)
-    runs = ThreadPoolExecutor(batcher.threads(threads) if batcher else threads, thread_name_prefix="run")
     handlers = [
-        prediction_service.handlers(repository, runs, packed=flags.enable_serialization_as_tensor_content),
+        prediction_service.handlers(repository, packed=flags.enable_serialization_as_tensor_content),
         model_service.handlers(repository, life_cycle, metrics),
     ]
     if flags.enable_grpc_healthcheck_service:
         handlers.append(health.handlers(repository, stop))
-    rest_app = rest.app(repository, runs)
+    rest_app = rest.app(repository, timeout_s=flags.rest_api_timeout_in_ms / 1000)
     interceptors = []
     if asked and metrics:
         rest_app = monitoring.rest_monitor(rest_app, metrics, asked.path)
@@ -102,19 +103,18 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
     log.info("Stopped")
 
 
-def _batcher(flags: Flags) -> Batcher | None:
+def _batcher(flags: Flags, threads: Executor) -> Batcher | None:
     if not flags.enable_batching:
         return None
     file = flags.batching_parameters_file
-    return Batcher(batching_parameters.read(Path(file)) if file else BatchingParameters())
+    return Batcher(batching_parameters.read(Path(file)) if file else BatchingParameters(), threads)
 
 
-def _life_cycle(
-    flags: Flags, repository: Repository, batcher: Batcher | None, metrics: Metrics | None
-) -> LifeCycle:
+def _life_cycle(flags: Flags, repository: Repository, runner: Runner) -> LifeCycle:
     poll_s = flags.model_config_file_poll_wait_seconds
     return LifeCycle(
         repository,
+        runner,
         partial(warmup.replay, iterations=flags.num_request_iterations_for_warmup),
         Timing(
             poll_s=flags.file_system_poll_wait_seconds,
@@ -125,8 +125,6 @@ def _life_cycle(
         config_file=(
             ConfigFile(Path(flags.model_config_file), poll_s) if flags.model_config_file and poll_s else None
         ),
-        batcher=batcher,
-        metrics=metrics,
     )
 
 

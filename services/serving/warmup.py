@@ -1,8 +1,10 @@
 """Replay of a version's own example requests, so that what is compiled on first use is compiled before."""
 
+import asyncio
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
@@ -12,8 +14,8 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from services.serving import inference
 from services.serving.predict import DEFAULT_SIGNATURE, run
-from services.serving.repository import Repository, ServedModel
-from services.serving.saved_model import SavedModel
+from services.serving.repository import Model, Repository, ServedModel
+from services.serving.saved_model import Arrays, Outputs, SavedModel
 from services.serving.status import StatusError, invalid
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,23 @@ def replay(model: SavedModel, folder: Path, *, iterations: int) -> None:
     if not path.is_file():
         return
     started = time.monotonic()
+    count = asyncio.run(_replay(_InThisThread(model), path, iterations))
+    log.info("warmed %s up by %d requests in %.1f s", folder, count, time.monotonic() - started)
+
+
+class _InThisThread:
+    """A model as the use cases know it, run where it is called."""
+
+    def __init__(self, model: SavedModel) -> None:
+        self.signatures = model.signatures
+        self._model = model
+
+    async def run(self, signature: str, inputs: Arrays) -> Outputs:
+        return self._model.run(signature, inputs)
+
+
+async def _replay(model: Model, path: Path, iterations: int) -> int:
+    """How many records there were."""
     count = 0
     try:
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
@@ -44,32 +63,33 @@ def replay(model: SavedModel, folder: Path, *, iterations: int) -> None:
                     f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}",
                 )
             for _ in range(iterations):
-                _replay_one(model, PredictionLog.FromString(record))
+                await _replay_one(model, PredictionLog.FromString(record))
     except (tf.errors.OpError, DecodeError) as error:
         raise StatusError(StatusCode.DATA_LOSS, f"Failed to read warmup record {count} of {path}") from error
-    log.info("warmed %s up by %d requests in %.1f s", folder, count, time.monotonic() - started)
+    return count
 
 
-def _replay_one(model: SavedModel, record: PredictionLog) -> None:
+async def _replay_one(model: Model, record: PredictionLog) -> None:
+    request: Any
     match record.WhichOneof("log_type"):
         case "predict_log":
             request = record.predict_log.request
             signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
-            run(model, signature, request.inputs, request.output_filter)
+            await run(model, signature, request)
         case "classify_log":
-            inference.classify(
-                _only(model, record.classify_log.request.model_spec), record.classify_log.request
-            )
+            request = record.classify_log.request
+            await inference.classify(_only(model, request.model_spec), request)
         case "regress_log":
-            inference.regress(_only(model, record.regress_log.request.model_spec), record.regress_log.request)
+            request = record.regress_log.request
+            await inference.regress(_only(model, request.model_spec), request)
         case "multi_inference_log":
-            tasks = record.multi_inference_log.request
-            inference.multi_inference(_only(model, *(task.model_spec for task in tasks.tasks)), tasks)
+            request = record.multi_inference_log.request
+            await inference.multi_inference(_only(model, *(t.model_spec for t in request.tasks)), request)
         case other:
             raise invalid(f"Unsupported log_type for warmup: {other}")
 
 
-def _only(model: SavedModel, *specs: ModelSpec) -> Repository:
+def _only(model: Model, *specs: ModelSpec) -> Repository:
     """A repository in which all of the specs, whatever was recorded in them, mean this model."""
     for spec in specs:
         spec.name = "warmup"

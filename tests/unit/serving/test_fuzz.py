@@ -23,6 +23,7 @@ from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 from services.core.tensors import encode
 from services.serving import prediction_service, rest
 from services.serving.repository import Repository, ServedModel
+from services.serving.running import Runner
 from services.serving.saved_model import SavedModel
 
 CASES = 10_000
@@ -76,13 +77,9 @@ def repository(tmp_path_factory):
         "ex": module.ex,
     }
     tf.saved_model.save(module, str(folder), signatures=signatures)
-    return Repository({"m": ServedModel(versions={1: SavedModel(folder)}, labels={"l": 1})})
-
-
-@pytest.fixture(scope="module")
-def runs():
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
+    with ThreadPoolExecutor(1) as threads:
+        model = Runner(threads, None, None).serve("m", SavedModel(folder))
+        yield Repository({"m": ServedModel(versions={1: model}, labels={"l": 1})})
 
 
 class AbortedError(Exception):
@@ -185,8 +182,8 @@ def damaged(chance, data, alphabet=bytes(range(256))):
     return bytes(changed)
 
 
-def test_grpc(repository, runs):
-    service = prediction_service.handlers(repository, runs, packed=False)
+def test_grpc(repository):
+    service = prediction_service.handlers(repository, packed=False)
     sound = sound_predict_request().SerializeToString()
 
     async def outcome(number):
@@ -245,8 +242,8 @@ def odd_body(chance, verb):
     return json.dumps(document).encode()
 
 
-def test_rest(repository, runs):
-    app = rest.app(repository, runs)
+def test_rest(repository):
+    app = rest.app(repository, timeout_s=30)
 
     async def outcome(number):
         chance = random.Random(number)

@@ -1,5 +1,6 @@
 """What the private session callable must keep doing: TensorFlow is pinned, and this says what for."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,6 +10,7 @@ from grpc import StatusCode
 
 from services.serving.batching import Batcher
 from services.serving.batching_parameters import BatchingParameters
+from services.serving.running import Runner
 from services.serving.saved_model import SavedModel
 from services.serving.status import StatusError
 from tests.data import MODELS
@@ -63,25 +65,25 @@ def test_a_folder_that_is_no_saved_model(tmp_path):
         SavedModel(tmp_path)
 
 
-def test_batched_rows_are_bit_for_bit_those_of_the_same_padded_batch(monkeypatch):
-    batched = SavedModel(
-        MODELS / "gru" / "1", Batcher(BatchingParameters(8, SECOND, allowed_batch_sizes=(1, 8)))
-    )
+async def test_batched_rows_are_bit_for_bit_those_of_the_same_padded_batch():
+    saved = SavedModel(MODELS / "gru" / "1")
     ran = []
-    call = batched._calls["compiled"]
 
-    def noting(inputs):
-        ran.append(inputs)
-        return call(inputs)
+    class Noting:
+        signatures, api = saved.signatures, saved.api
 
-    noting.api = call.api
-    monkeypatch.setitem(batched._calls, "compiled", noting)
-    windows = np.random.default_rng(1).standard_normal((3, 1, 672, 7)).astype(np.float32)
-    with ThreadPoolExecutor() as callers:
-        answers = list(callers.map(lambda window: batched.run("compiled", {"window": window}), windows))
+        def run(self, signature, inputs):
+            ran.append(inputs)
+            return saved.run(signature, inputs)
+
+    with ThreadPoolExecutor() as threads:
+        batcher = Batcher(BatchingParameters(8, SECOND, allowed_batch_sizes=(1, 8)), threads)
+        model = Runner(threads, batcher, None).serve("gru", Noting())
+        windows = np.random.default_rng(1).standard_normal((3, 1, 672, 7)).astype(np.float32)
+        answers = await asyncio.gather(*(model.run("compiled", {"window": window}) for window in windows))
     (batch,) = ran
     assert batch["window"].shape == (8, 672, 7)
-    whole = call(batch)["forecast"]
-    for window, answer in zip(windows, answers, strict=True):
-        (row,) = [i for i in range(3) if np.array_equal(batch["window"][i], window[0])]
-        np.testing.assert_array_equal(answer["forecast"], whole[row : row + 1])
+    whole = saved.run("compiled", batch)["forecast"]
+    for number, (window, answer) in enumerate(zip(windows, answers, strict=True)):
+        np.testing.assert_array_equal(batch["window"][number], window[0])
+        np.testing.assert_array_equal(answer["forecast"], whole[number : number + 1])
