@@ -58,5 +58,5 @@ class Hyperparameters:
     seed: int = 20
     levels: tuple[float, ...] = (0.8, 0.95)
     """Probabilities of the intervals, ascending."""
-    batch_sizes: tuple[int, ...] = (1, 8, 32)
+    batch_sizes: tuple[int, ...] = (1, 8, 16, 32)
     """Batches the compiled signature is warmed for, ascending."""
