@@ -14,7 +14,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 STUBS := wattgate/forecast/v1 wattgate/tfserving/v1
 
-.PHONY: help run demo test check format proto lock train bench-grpc-vs-http bench-model-server clean
+.PHONY: help run demo test check format proto lock train bench-grpc-vs-http bench-model-server bench-lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,8 +55,14 @@ train: $(DEV_READY) ## Train, evaluate and export both models (DATA=file.csv TZ=
 bench-grpc-vs-http: $(DEV_READY) ## Time one model over gRPC and over HTTP/JSON (the thesis' Table 6.2; N=100)
 	@$(BIN)/python -m tests.benchmarks.grpc_vs_http $(if $(N),--n $(N))
 
-bench-model-server: $(DEV_READY) ## Time the model server against the model itself, alone and under load (N=1000)
-	@$(BIN)/python -m tests.benchmarks.model_server $(if $(N),--n $(N))
+ENGINE_FOLDERS := $(patsubst %/server.py,%,$(wildcard tests/benchmarks/engines/*/server.py))
+ENGINES ?= $(notdir $(ENGINE_FOLDERS))
+bench-model-server: $(DEV_READY) ## Time the model server against the model itself and other engines (N=1000 ENGINES=names)
+	@$(BIN)/python -m tests.benchmarks.model_server $(if $(N),--n $(N)) --engines $(ENGINES)
+
+bench-lock: $(DEV_READY) ## Pin what the other engines need anew, with hashes
+	$(foreach folder,$(ENGINE_FOLDERS),$(patsubst pyproject.toml,$(folder)/requirements.in,$(LOCK)) \
+		-o $(folder)/requirements.txt &&) true
 
 lock: $(DEV_READY) ## Pin every dependency anew, with hashes
 	$(LOCK) $(addprefix --extra ,$(LOCKS)) -o requirements/dev.txt

@@ -1,16 +1,42 @@
-"""What benchmarks share: figures of samples, the machine they were taken on, files to keep them in."""
+"""How benchmarks measure: calls by turns, figures of samples, the machine they were taken on."""
 
-import csv
-import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
 
-OUT = Path("build") / "bench"
+WARM_UP = 10
+
+Call = Callable[[], NDArray[np.float32]]
+
+
+def by_turns(
+    calls: Mapping[str, Call], n: int, *, tolerances: Mapping[str, float] = MappingProxyType({})
+) -> dict[str, list[float]]:
+    """Time `n` calls of each, by turns, in seconds, after some that are not counted.
+
+    All must answer what the first answers; those with a tolerance, to within that.
+    """
+    answers = [(name, call()) for _ in range(WARM_UP) for name, call in calls.items()]
+    for name, answer in answers:
+        allowed = tolerances.get(name, 0.0)
+        np.testing.assert_allclose(answer, answers[0][1], rtol=allowed, atol=allowed, err_msg=name)
+    samples_s: dict[str, list[float]] = {name: [] for name in calls}
+    order = list(calls)
+    for _ in track(range(n), "One at a time", transient=True):
+        for name in order:
+            started = time.perf_counter()
+            calls[name]()
+            samples_s[name].append(time.perf_counter() - started)
+        order.reverse()
+    return samples_s
 
 
 def figures(samples_s: Sequence[float]) -> dict[str, float]:
@@ -48,23 +74,3 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor()
-
-
-def keep_samples(name: str, samples_s: Mapping[str, Sequence[float]]) -> Path:
-    """Write every sample, one row each, ms; answers the file."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    file = OUT / f"{name}.samples.csv"
-    with file.open("w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(["series", "index", "ms"])
-        for series, samples in samples_s.items():
-            writer.writerows([series, i, round(sample * 1000, 4)] for i, sample in enumerate(samples))
-    return file
-
-
-def keep_report(name: str, report: Mapping[str, object]) -> Path:
-    """Write a report as JSON; answers the file."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    file = OUT / f"{name}.json"
-    file.write_text(json.dumps(report, indent=2) + "\n")
-    return file

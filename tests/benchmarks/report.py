@@ -1,0 +1,70 @@
+"""What benchmarks keep and show: samples and report in files, tables and plots."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+OUT = Path("build") / "bench"
+
+
+def keep_samples(name: str, samples_s: Mapping[str, Sequence[float]]) -> Path:
+    """Write every sample, one row each, ms; answers the file."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    file = OUT / f"{name}.samples.csv"
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["series", "index", "ms"])
+        for series, samples in samples_s.items():
+            writer.writerows([series, i, round(sample * 1000, 4)] for i, sample in enumerate(samples))
+    return file
+
+
+def keep_report(name: str, report: Mapping[str, object]) -> Path:
+    """Write a report as JSON; answers the file."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    file = OUT / f"{name}.json"
+    file.write_text(json.dumps(report, indent=2) + "\n")
+    return file
+
+
+def table(columns: Sequence[str], rows: Mapping[str, Sequence[str]], *, title: str | None = None) -> Table:
+    """A table of named rows of numbers; the first column is that of the names."""
+    drawn = Table(columns[0], title=title)
+    for column in columns[1:]:
+        drawn.add_column(column, justify="right")
+    for name, cells in rows.items():
+        drawn.add_row(name, *cells)
+    return drawn
+
+
+@contextmanager
+def plot(name: str, *, width: float, panels: int = 1) -> Iterator[tuple[Path, Sequence[Any]]]:
+    """The file of a plot and the axes of its panels to draw on; written in the end."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, panels, figsize=(width, 3), layout="constrained", squeeze=False)
+    file = OUT / f"{name}.png"
+    yield file, axes[0]
+    figure.savefig(file, dpi=150)
+    plt.close(figure)
+
+
+def draw_boxes(axes: Any, samples_s: Mapping[str, Sequence[float]], title: str, **style: Any) -> None:
+    """One box for each series, in ms from zero."""
+    axes.boxplot(
+        [np.array(samples) * 1000 for samples in samples_s.values()],
+        orientation="horizontal",
+        tick_labels=list(samples_s),
+        **style,
+    )
+    axes.set(xlabel="ms", title=title)
+    axes.set_xlim(left=0)

@@ -1,0 +1,74 @@
+"""Servers of the shipped models as processes: started on free ports, waited for, stopped."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from services.local.pair import HOST, free_ports
+
+MODELS = Path("models")
+MODEL = "gru"
+START_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 20
+
+
+class StartError(Exception):
+    """A server that did not start; the message says what it said last."""
+
+
+@contextmanager
+def listening(command: Sequence[str | Path], port: int, log: Path) -> Iterator[None]:
+    """A process that listens on the port, from then on until the end. Raises StartError."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        )
+    try:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not _listens(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise StartError(last_words(log))
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def last_words(log: Path) -> str:
+    """The end of what a server wrote."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+
+
+@contextmanager
+def model_server(log: Path, *flags: str) -> Iterator[tuple[int, int]]:
+    """The embedded model server of the one model, and its ports of gRPC and REST. Raises StartError."""
+    ports = free_ports(rest=True)
+    command = [
+        *(sys.executable, "-m", "services.serving", f"--bind_address={HOST}"),
+        f"--port={ports.model_server}",
+        f"--rest_api_port={ports.model_server_rest}",
+        f"--model_name={MODEL}",
+        f"--model_base_path={(MODELS / MODEL).absolute()}",
+        *flags,
+    ]
+    with listening(command, ports.model_server, log):
+        yield ports.model_server, ports.model_server_rest
