@@ -50,7 +50,7 @@ def test_the_embedded_server_takes_every_one_of_them(asked):
 
 def test_the_embedded_server_reads_the_same_files(asked):
     batching = batching_parameters.read(in_image(asked.batching_parameters_file))
-    assert batching.allowed_batch_sizes == (1, 8, 32)
+    assert batching.allowed_batch_sizes == (1, 8, 16, 32)
     assert monitoring.read(in_image(asked.monitoring_config_file)).path == monitoring.DEFAULT_PATH
     here = flags.parse([f"--model_config_file={in_image(asked.model_config_file)}"])
     models = model_config.models(here)
