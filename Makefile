@@ -42,7 +42,8 @@ format: $(DEV_READY) ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 
 STUBS_IN ?= .
-PROTOC = PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I proto
+# google/rpc comes with googleapis-common-protos.
+PROTOC = PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I proto -I $(wildcard $(VENV)/lib/python3*/site-packages)
 proto: $(DEV_READY) ## Generate the stubs from proto/
 	@mkdir -p $(addprefix $(STUBS_IN)/,$(STUBS))
 	@$(PROTOC) --python_out=$(STUBS_IN) --mypy_out=quiet:$(STUBS_IN) $$(find proto -name '*.proto')

@@ -99,6 +99,16 @@ class ModelUnavailableError(ServiceError):
     retry_after_s = 1
 
 
+class OverloadedError(ServiceError):
+    """More is asked for at a time than this gateway does; the caller should come again."""
+
+    title = "Overloaded"
+    http = HTTPStatus.TOO_MANY_REQUESTS
+    grpc = StatusCode.RESOURCE_EXHAUSTED
+    reason = "OVERLOADED"
+    retry_after_s = 1
+
+
 class UserStoreUnavailableError(ServiceError):
     """The user table cannot be asked, so nobody can be let in."""
 
@@ -127,7 +137,7 @@ class ModelFailedError(ServiceError):
     reason = "MODEL_FAILED"
 
 
-def reported(error: Exception) -> ServiceError:
+def reported(error: BaseException) -> ServiceError:
     """What the caller is told of an error.
 
     Whatever we did not choose to report leaves as a bare internal error: no detail leaks.
@@ -163,7 +173,7 @@ def as_problem(error: Exception) -> dict[str, object]:
     return problem
 
 
-def as_status(error: Exception) -> status_pb2.Status:
+def as_status(error: BaseException) -> status_pb2.Status:
     """The google.rpc.Status of a gRPC error, with ErrorInfo and, for input errors, BadRequest."""
     shown = reported(error)
     code: int = shown.grpc.value[0]

@@ -1,9 +1,11 @@
-"""gRPC interceptors: what every call goes through before a servicer sees it. Unary calls only."""
+"""gRPC interceptors: what every call goes through before a servicer sees it, whatever its kind."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
 
 import grpc
@@ -20,62 +22,125 @@ Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler
 _DETAILS = "grpc-status-details-bin"
 
 
-class _UnaryInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the unary handler of every known method; refuses to let any other kind through unwrapped."""
+class Around(grpc.aio.ServerInterceptor):
+    """Puts a context manager around the handler of every known method, whether it streams or not."""
 
     async def intercept_service(
         self, continuation: Continuation, details: grpc.HandlerCallDetails
     ) -> Handler | None:
+        """Wrap the handler."""
         handler = await continuation(details)
         if handler is None:
             return None
-        unary = handler.unary_unary
-        if unary is None:
-            raise TypeError(f"{details.method} is not unary: its interceptors have to be written first")
+        method = str(details.method)
+        inner: Any
 
-        async def answer(request: Any, context: Context) -> Any:
-            return await self.around(unary, request, context, details.method)
+        if not handler.response_streaming:
+            inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
 
-        return grpc.unary_unary_rpc_method_handler(
-            answer, handler.request_deserializer, handler.response_serializer
-        )
+            async def answer(request: Any, context: Context) -> Any:
+                async with self.around(context, method, streams=False):
+                    return await inner(request, context)
 
-    async def around(self, unary: Any, request: Any, context: Context, method: str) -> Any:
-        """Answer a call by `unary`, or not."""
+            return _like(handler, answer)
+
+        inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
+
+        async def answer_many(request: Any, context: Context) -> AsyncIterator[Any]:
+            async with self.around(context, method, streams=True):
+                async for response in inner(request, context):
+                    yield response
+
+        return _like(handler, answer_many)
+
+    def around(self, context: Context, method: str, *, streams: bool) -> AbstractAsyncContextManager[object]:
+        """What is entered before a call is answered, and left after its last answer."""
         raise NotImplementedError
 
 
-class ErrorsToStatus(_UnaryInterceptor):
+class ErrorsToStatus(Around):
     """Lets servicers simply raise: the status is chosen here, once. Must be the outermost."""
 
-    async def around(self, unary: Any, request: Any, context: Context, method: str) -> Any:
+    @asynccontextmanager
+    async def around(self, context: Context, method: str, *, streams: bool) -> AsyncIterator[None]:
         """Turn whatever is raised into a status with details; a bug's own words stay in the log."""
         try:
-            return await unary(request, context)
+            yield
         except grpc.aio.AbortError:
             raise
-        except Exception as error:
-            shown = reported(error)
-            if type(shown) is ServiceError:
-                log.exception("bug in %s", method)
-            status = as_status(error)
-            await context.abort(
-                shown.grpc, status.message, trailing_metadata=((_DETAILS, status.SerializeToString()),)
-            )
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise  # the caller went away, or the server stops
+            # Something within was cancelled: left alone, the caller would wait until its own deadline.
+            await _abort(context, method, error)
+        except Exception as error:  # noqa: BLE001 - the last resort
+            await _abort(context, method, error)
 
 
-class Authenticated(_UnaryInterceptor):
-    """Lets a call through only after `admit` has taken its `authorization` metadata; every method."""
+async def _abort(context: Context, method: str, error: BaseException) -> None:
+    shown = reported(error)
+    if type(shown) is ServiceError:
+        log.error("bug in %s", method, exc_info=error)
+    status = as_status(error)
+    await context.abort(
+        shown.grpc, status.message, trailing_metadata=((_DETAILS, status.SerializeToString()),)
+    )
 
-    def __init__(self, admit: Callable[[str | None], Awaitable[object]]) -> None:
-        """`admit` raises a ServiceError for a caller who may not pass."""
+
+class Authenticated(Around):
+    """Lets a call through only after `admit` has taken its `authorization` metadata; every method.
+
+    A stream may outlive its token, so its caller is looked at again and again.
+    """
+
+    AGAIN_S = 2.0
+
+    def __init__(
+        self, admit: Callable[[str | None], Awaitable[object]], *, open_to_all: Collection[str] = ()
+    ) -> None:
+        """`admit` raises a ServiceError for a caller who may not pass; methods `open_to_all` need no one."""
         self._admit = admit
+        self._open_to_all = frozenset(open_to_all)
 
-    async def around(self, unary: Any, request: Any, context: Context, method: str) -> Any:
-        """Refuse two values, as nobody can say which of them counts."""
-        values = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
-        await self._admit(str(values[0]) if len(values) == 1 else None)
-        return await unary(request, context)
+    @asynccontextmanager
+    async def around(self, context: Context, method: str, *, streams: bool) -> AsyncIterator[None]:
+        """Refuse who may not pass, end the streams of those who may not any more."""
+        if method in self._open_to_all:
+            yield
+            return
+        bearer = authorization(context)
+        await self._admit(bearer)
+        if not streams:
+            yield
+            return
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - every call is one
+        watch = asyncio.create_task(self._watch(bearer, task))
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not watch.done():
+                raise
+            task.uncancel()
+            watch.result()  # raises why
+        finally:
+            watch.cancel()
+
+    async def _watch(self, bearer: str | None, task: asyncio.Task[Any]) -> None:
+        try:
+            while True:
+                await asyncio.sleep(self.AGAIN_S)
+                await self._admit(bearer)
+        except ServiceError:
+            task.cancel()
+            raise
+
+
+def authorization(context: Context) -> str | None:
+    """The `authorization` metadata of a call; of two values nobody can say which of them counts."""
+    values = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
+    return str(values[0]) if len(values) == 1 else None
 
 
 class Deserialized(grpc.aio.ServerInterceptor):
@@ -90,16 +155,56 @@ class Deserialized(grpc.aio.ServerInterceptor):
     ) -> Handler | None:
         """Take the parser off the handler, and run it within."""
         handler = await continuation(details)
-        if handler is None:
-            return None
-        unary: Any = handler.unary_unary
-        parse: Any = handler.request_deserializer
+        if handler is None or handler.request_deserializer is None:
+            return handler
+        parse = _parser(handler.request_deserializer)
+        inner: Any
 
-        async def answer(raw: bytes, context: Any) -> Any:
-            try:
-                request = parse(raw)
-            except DecodeError:
-                raise InvalidRequestError("The message cannot be read as the request of this call") from None
-            return await unary(request, context)
+        async def parsed(messages: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+            async for raw in messages:
+                yield parse(raw)
 
-        return grpc.unary_unary_rpc_method_handler(answer, None, handler.response_serializer)
+        def read(sent: Any) -> Any:
+            return parsed(sent) if handler.request_streaming else parse(sent)
+
+        if not handler.response_streaming:
+            inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
+
+            async def answer(sent: Any, context: Any) -> Any:
+                return await inner(read(sent), context)
+
+            return _like(handler, answer, parse=None)
+
+        inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
+
+        async def answer_many(sent: Any, context: Any) -> AsyncIterator[Any]:
+            async for response in inner(read(sent), context):
+                yield response
+
+        return _like(handler, answer_many, parse=None)
+
+
+def _parser(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def parsed(raw: bytes) -> Any:
+        try:
+            return parse(raw)
+        except DecodeError:
+            raise InvalidRequestError("The message cannot be read as the request of this call") from None
+
+    return parsed
+
+
+_AS_IT_WAS: Any = object()
+
+
+def _like(handler: Handler, answer: Any, *, parse: Any = _AS_IT_WAS) -> Handler:
+    """A handler of the same kind that answers by `answer`."""
+    make: Any = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }[handler.request_streaming, handler.response_streaming]
+    parse = handler.request_deserializer if parse is _AS_IT_WAS else parse
+    made: Handler = make(answer, parse, handler.response_serializer)
+    return made

@@ -114,6 +114,11 @@ class Models:
             await asyncio.gather(*(self.refresh(name) for name in self._states))
             await asyncio.sleep(interval_s)
 
+    async def newest(self, name: str) -> ServedModel:
+        """The version to ask, learnt anew: what was known is gone. Raises as `served`."""
+        await self.refresh(name)
+        return self.served(name)
+
     async def refresh(self, name: str) -> None:
         """Learn a model's newest version and whether it answers its known request."""
         state = self._states[name]
@@ -170,24 +175,23 @@ class Models:
             answer = await ask(self._server, model, known_input(spec), timeout_s=self._timeout_s)
         except ModelFailedError:
             return False
-        forecast_kw = denormalise(answer, mean_kw=spec.load.mean, std_kw=spec.load.std)
+        forecast_kw = denormalise(answer[0], mean_kw=spec.load.mean, std_kw=spec.load.std)
         return bool(
             np.allclose(forecast_kw, spec.known_request.forecast_kw, rtol=0, atol=_TOLERANCE * spec.load.std)
         )
 
 
 async def ask(
-    server: ModelServer, model: ServedModel, window: NDArray[np.float32], *, timeout_s: float
+    server: ModelServer, model: ServedModel, windows: NDArray[np.float32], *, timeout_s: float
 ) -> NDArray[np.float32]:
-    """A model's answer to one window, shape (1, window, feature): shape (horizon,), normalised.
+    """A model's answers to windows, shape (n, window, feature): shape (n, horizon), normalised.
 
     Raises ModelFailedError where it answers another shape or type.
     """
     spec = model.spec
     answer = await server.predict(
-        model.name, model.version, model.signature, {spec.input: window}, spec.output, timeout_s=timeout_s
+        model.name, model.version, model.signature, {spec.input: windows}, spec.output, timeout_s=timeout_s
     )
-    if answer.shape != (1, spec.horizon) or answer.dtype != np.float32:
+    if answer.shape != (len(windows), spec.horizon) or answer.dtype != np.float32:
         raise ModelFailedError("The model server answered something that is not a forecast")
-    forecast: NDArray[np.float32] = answer[0].astype(np.float32, copy=False)
-    return forecast
+    return answer.astype(np.float32, copy=False)

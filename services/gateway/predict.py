@@ -1,6 +1,7 @@
 """The use case: a load history in, the quarter-hours that follow out."""
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,9 @@ from pipelines.preprocessing.meter_file import read_meter_file
 from pipelines.preprocessing.series import LoadSeries, last_window, regular_series
 from pipelines.preprocessing.wall_clock import zone_named
 from pipelines.spec import ForecastSpec
+from services.core.deadline import Deadline
 from services.core.errors import DeadlineError, InvalidRequestError, ModelFailedError
+from services.gateway.admission import Admission
 from services.gateway.models import Models, ModelServer, ServedModel, VersionGoneError, ask
 
 _LARGE_BYTES = 256 * 1024
@@ -61,40 +64,60 @@ class Predictor:
 
     models: Models
     server: ModelServer
+    admission: Admission
 
-    async def predict(self, name: str, history: History, *, timeout_s: float) -> Prediction:
+    async def predict(self, name: str, history: History, deadline: Deadline) -> Prediction:
         """Forecast the steps that follow a history.
 
-        Raises ModelNotFoundError; InvalidSeriesError and InvalidRequestError for the history;
-        ModelUnavailableError, ModelFailedError, DeadlineError for the model.
+        Raises ModelNotFoundError; OverloadedError; InvalidSeriesError and InvalidRequestError for the
+        history; ModelUnavailableError, ModelFailedError, DeadlineError for the model.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout_s
         model = self.models.served(name)
-        window = await _window(history, model.spec, timeout_s)
-        try:
-            return await self._ask(model, window, deadline - loop.time())
-        except VersionGoneError:
-            await self.models.refresh(name)
-            return await self._ask(self.models.served(name), window, deadline - loop.time())
+        async with self.admission.place(deadline):
+            window = await read_window(history, model.spec, deadline)
+            try:
+                return (await self.ask(model, [window], deadline))[0]
+            except VersionGoneError:
+                return (await self.ask(await self.models.newest(name), [window], deadline))[0]
 
-    async def _ask(self, model: ServedModel, window: LoadSeries, timeout_s: float) -> Prediction:
-        if timeout_s <= 0:
-            raise DeadlineError("There was no time left to ask the model")
-        answer = await ask(self.server, model, model_input(window, model.spec), timeout_s=timeout_s)
+    async def ask(
+        self, model: ServedModel, windows: Sequence[LoadSeries], deadline: Deadline
+    ) -> list[Prediction]:
+        """The forecasts of some windows by one call to the model.
+
+        Raises VersionGoneError, ModelUnavailableError, ModelFailedError, DeadlineError.
+        """
+        spec = model.spec
+        timeout_s = deadline.for_upstream_s()
+        answers = await ask(self.server, model, _batch(windows, spec), timeout_s=timeout_s)
         try:
-            return Prediction(model, forecast(answer, window, model.spec))
+            # What was added to fill the batch up is left.
+            return [
+                Prediction(model, forecast(answer, window, spec))
+                for answer, window in zip(answers, windows, strict=False)
+            ]
         except ValueError as error:
             raise ModelFailedError("The model server answered something that is not a forecast") from error
 
 
-async def _window(history: History, spec: ForecastSpec, timeout_s: float) -> LoadSeries:
+def _batch(windows: Sequence[LoadSeries], spec: ForecastSpec) -> NDArray[np.float32]:
+    """The model's input, shape (n, window, feature): filled up to a size that the model is compiled for."""
+    inputs = [model_input(window, spec) for window in windows]
+    size = next((size for size in spec.batch_sizes if size >= len(inputs)), len(inputs))
+    return np.concatenate([*inputs, *[inputs[-1]] * (size - len(inputs))]) if size > 1 else inputs[0]
+
+
+async def read_window(history: History, spec: ForecastSpec, deadline: Deadline) -> LoadSeries:
+    """The last window of a history.
+
+    Raises InvalidSeriesError, InvalidRequestError, and DeadlineError where reading takes too long.
+    """
     size = len(history.content) if isinstance(history, MeterFile) else history.kw.nbytes
     if size <= _LARGE_BYTES:
         return _read(history, spec)
     reading = asyncio.get_running_loop().run_in_executor(_READER, _read, history, spec)
     try:
-        return await asyncio.wait_for(reading, timeout_s)
+        return await asyncio.wait_for(reading, deadline.left_s)
     except TimeoutError:
         raise DeadlineError("The history could not be read in time; send less of it") from None
 

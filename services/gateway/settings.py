@@ -2,7 +2,15 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, FilePath, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    FilePath,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -32,7 +40,13 @@ class Settings(BaseSettings):
     """User table: sqlite:///path/users.db or postgresql://user:password@host/database."""
 
     model_server: str = "localhost:8500"
-    """gRPC target of the model server."""
+    """gRPC targets of the model servers, with commas between: host:port, dns:///host:port, unix:path."""
+    model_server_ca: FilePath | None = None
+    """PEM of the one authority that signs the model servers' certificates; none: no TLS."""
+    model_server_certificate: FilePath | None = None
+    """PEM chain shown to model servers that ask for one."""
+    model_server_key: FilePath | None = None
+    """PEM private key of that certificate."""
     models: tuple[str, ...] = ("cnn", "gru")
     """Names of the models served, as a JSON list."""
     default_model: str = "cnn"
@@ -42,11 +56,35 @@ class Settings(BaseSettings):
 
     timeout_s: PositiveFloat = 3.0
     """Longest a forecast may take (the thesis' NFR1); a caller's shorter deadline wins."""
+    max_in_flight: PositiveInt = 8
+    """Forecasts at work at a time; no more than the model servers run (stock: four a CPU)."""
+    max_queued: NonNegativeInt = 64
+    """Forecasts that wait for one of those places; further ones are refused at once."""
+    max_queue_s: PositiveFloat = 1.0
+    """Longest a forecast waits for a place before it is refused."""
+    shutdown_delay_s: NonNegativeFloat = 0.0
+    """How long after SIGTERM new calls are still taken while readiness says no: as long as load balancers
+    take to notice."""
     drain_s: PositiveFloat = 10.0
-    """How long calls in flight may go on after SIGTERM."""
+    """How long calls in flight may go on after that."""
     max_upload_bytes: PositiveInt = 10 * 1024 * 1024
     docs: bool = False
     """Whether /docs and /openapi.json are served; for development."""
+
+    @property
+    def model_servers(self) -> tuple[str, ...]:
+        """The targets, one by one."""
+        return tuple(filter(None, map(str.strip, self.model_server.split(","))))
+
+    @model_validator(mode="after")
+    def _model_servers_are_named(self) -> Self:
+        if not self.model_servers:
+            raise ValueError("model_server names no target")
+        if (self.model_server_certificate is None) != (self.model_server_key is None):
+            raise ValueError("model_server_certificate and model_server_key go together")
+        if self.model_server_certificate and not self.model_server_ca:
+            raise ValueError("model_server_certificate is shown over TLS only: name model_server_ca")
+        return self
 
     @model_validator(mode="after")
     def _default_model_is_served(self) -> Self:

@@ -6,7 +6,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from services.core.errors import UserStoreUnavailableError
-from services.gateway.adapters.tfserving import TensorFlowServing, open_channel
+from services.gateway.adapters.balancing import Balancer
+from services.gateway.adapters.targets import Target, credentials
+from services.gateway.adapters.tfserving import TensorFlowServing
+from services.gateway.admission import Admission
 from services.gateway.login import Login
 from services.gateway.models import Models
 from services.gateway.predict import Predictor
@@ -26,12 +29,13 @@ class Gateway:
     settings: Settings
     login: Login
     models: Models
+    admission: Admission
     predictor: Predictor
 
 
 @asynccontextmanager
 async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
-    """Open the user table and the channel to the model server, and close both in the end.
+    """Open the user table and the channels to the model servers, and close all in the end.
 
     Raises StartError.
     """
@@ -42,14 +46,19 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     except (ValueError, TypeError, OSError, UserStoreUnavailableError) as error:
         raise StartError("; ".join([str(error), *getattr(error, "__notes__", ())])) from error
     tokens = Tokens(key, settings.token_issuer, settings.token_audience, settings.token_lifetime_s)
-    async with open_channel(settings.model_server) as channel:
-        server = TensorFlowServing(channel)
-        models = Models(server, settings.models, timeout_s=settings.timeout_s)
-        watch = asyncio.create_task(models.keep_true(settings.model_poll_s))
-        try:
-            yield Gateway(settings, Login(users, tokens), models, Predictor(models, server))
-        finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
-            await users.close()
+    trust = credentials(
+        settings.model_server_ca, settings.model_server_certificate, settings.model_server_key
+    )
+    balancer = Balancer([Target(address, trust) for address in settings.model_servers])
+    server = TensorFlowServing(balancer)
+    models = Models(server, settings.models, timeout_s=settings.timeout_s)
+    admission = Admission(settings.max_in_flight, settings.max_queued, settings.max_queue_s)
+    watch = asyncio.create_task(models.keep_true(settings.model_poll_s))
+    try:
+        yield Gateway(settings, Login(users, tokens), models, admission, Predictor(models, server, admission))
+    finally:
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+        await balancer.close()
+        await users.close()

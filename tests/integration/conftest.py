@@ -25,6 +25,11 @@ class Client:
     https: httpx.Client
     channel: grpc.Channel
 
+    @property
+    def ca(self) -> bytes:
+        """PEM of the authority to trust."""
+        return Path(self.demo["ca_file"]).read_bytes()
+
     def login(self) -> str:
         form = {"username": self.demo["username"], "password": self.demo["password"]}
         answer = self.https.post("/token", data=form)

@@ -11,6 +11,10 @@ import grpc.aio
 
 from wattgate.tfserving.v1 import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+GET_MODEL_METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
+GET_MODEL_STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
+
 
 class PredictionServiceStub:
     """Client of tensorflow.serving.PredictionService, on a blocking or an asyncio channel."""
@@ -18,12 +22,12 @@ class PredictionServiceStub:
     def __init__(self, channel: grpc.Channel | grpc.aio.Channel) -> None:
         """Bind the methods to a channel; what they answer is to be awaited on an asyncio one."""
         self.Predict: Any = channel.unary_unary(
-            "/tensorflow.serving.PredictionService/Predict",
+            PREDICT,
             request_serializer=predict_pb2.PredictRequest.SerializeToString,
             response_deserializer=predict_pb2.PredictResponse.FromString,
         )
         self.GetModelMetadata: Any = channel.unary_unary(
-            "/tensorflow.serving.PredictionService/GetModelMetadata",
+            GET_MODEL_METADATA,
             request_serializer=get_model_metadata_pb2.GetModelMetadataRequest.SerializeToString,
             response_deserializer=get_model_metadata_pb2.GetModelMetadataResponse.FromString,
         )
@@ -35,7 +39,7 @@ class ModelServiceStub:
     def __init__(self, channel: grpc.Channel | grpc.aio.Channel) -> None:
         """Bind the methods to a channel; what they answer is to be awaited on an asyncio one."""
         self.GetModelStatus: Any = channel.unary_unary(
-            "/tensorflow.serving.ModelService/GetModelStatus",
+            GET_MODEL_STATUS,
             request_serializer=get_model_status_pb2.GetModelStatusRequest.SerializeToString,
             response_deserializer=get_model_status_pb2.GetModelStatusResponse.FromString,
         )

@@ -1,60 +1,53 @@
-"""TensorFlow Serving over one persistent gRPC channel; its failures become ours."""
+"""TensorFlow Serving's calls as the gateway makes them; its failures become ours."""
 
 import logging
+from functools import reduce
 
 import grpc
 import grpc.aio
 import numpy as np
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from services.core import tensors
 from services.core.errors import DeadlineError, ModelFailedError, ModelUnavailableError, ServiceError
+from services.gateway.adapters.balancing import Balancer
+from services.gateway.adapters.targets import MAX_ANSWER_BYTES
 from services.gateway.models import VersionGoneError
-from wattgate.tfserving.methods import ModelServiceStub, PredictionServiceStub
+from wattgate.tfserving.methods import GET_MODEL_STATUS, PREDICT
 from wattgate.tfserving.v1 import get_model_status_pb2, predict_pb2
 
 log = logging.getLogger(__name__)
 
-# Forecasts and specs are small; a model server that answers more is not one of ours.
-_MAX_ANSWER_BYTES = 4 * 1024 * 1024
-_CHANNEL_OPTIONS = (
-    ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
-    # The default waits up to two minutes between attempts to reconnect.
-    ("grpc.max_reconnect_backoff_ms", 5_000),
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 200),
-)
-
-
-def open_channel(target: str) -> grpc.aio.Channel:
-    """The channel to a model server; made once, at start, and shared by all calls."""
-    return grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
-
 
 class TensorFlowServing:
-    """The gateway's model server: stock TensorFlow Serving or the embedded one."""
+    """The gateway's model server: stock TensorFlow Serving or the embedded one, one or several."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        """Bind to a channel that somebody else closes."""
-        self._prediction = PredictionServiceStub(channel)
-        self._status = ModelServiceStub(channel)
+    def __init__(self, balancer: Balancer) -> None:
+        """Bind to channels that somebody else closes."""
+        self._balancer = balancer
 
     async def available_versions(self, model: str, *, timeout_s: float) -> list[int]:
-        """The available versions, the newest first; raises ModelUnavailableError where there is none."""
+        """The available versions, the newest first; raises ModelUnavailableError where there is none.
+
+        Of several model servers those that all have, where there are such: while a version is rolled out
+        server by server, calls must not depend on whom they meet.
+        """
         request = get_model_status_pb2.GetModelStatusRequest()
         request.model_spec.name = model
-        try:
-            status = await self._status.GetModelStatus(request, timeout=timeout_s)
-        except grpc.aio.AioRpcError as error:
-            raise _ours(error, timeout_s) from error
-        available = [
-            version.version
-            for version in status.model_version_status
-            if version.state == get_model_status_pb2.ModelVersionStatus.AVAILABLE
-        ]
-        if not available:
+        answers = await self._balancer.call_each(
+            GET_MODEL_STATUS, request.SerializeToString(), timeout_s=timeout_s
+        )
+        found = [_available(answer) for answer in answers if isinstance(answer, bytes)]
+        if not found:
+            for error in answers:
+                assert isinstance(error, grpc.aio.AioRpcError)  # noqa: S101 - there was no other answer
+                raise ours(error, timeout_s) from error
+            raise ModelUnavailableError("The model server keeps failing and is left alone for a moment")
+        versions = reduce(set.intersection, found) or set().union(*found)
+        if not versions:
             raise ModelUnavailableError("The model server has no version of the model available")
-        return sorted(available, reverse=True)
+        return sorted(versions, reverse=True)
 
     async def predict(
         self,
@@ -75,29 +68,40 @@ class TensorFlowServing:
         for name, array in inputs.items():
             tensors.encode(array, request.inputs[name], packed=True)
         try:
-            response = await self._prediction.Predict(request, timeout=timeout_s)
+            answer = await self._balancer.call(PREDICT, request.SerializeToString(), timeout_s=timeout_s)
         except grpc.aio.AioRpcError as error:
-            raise _ours(error, timeout_s) from error
-        if output not in response.outputs:
-            raise ModelFailedError("The model server did not answer the output asked for")
+            raise ours(error, timeout_s) from error
         try:
-            return tensors.decode(response.outputs[output], max_bytes=_MAX_ANSWER_BYTES)
-        except tensors.InvalidTensorError as error:
+            response = predict_pb2.PredictResponse.FromString(answer)
+            if output not in response.outputs:
+                raise ModelFailedError("The model server did not answer the output asked for")
+            return tensors.decode(response.outputs[output], max_bytes=MAX_ANSWER_BYTES)
+        except (DecodeError, tensors.InvalidTensorError) as error:
             raise ModelFailedError("The model server answered a tensor that cannot be read") from error
 
 
-def _ours(error: grpc.aio.AioRpcError, timeout_s: float) -> ServiceError:
+def _available(answer: bytes) -> set[int]:
+    """The versions that an answer to GetModelStatus calls available; none where it cannot be read."""
+    try:
+        status = get_model_status_pb2.GetModelStatusResponse.FromString(answer)
+    except DecodeError:
+        return set()
+    state = get_model_status_pb2.ModelVersionStatus.AVAILABLE
+    return {version.version for version in status.model_version_status if version.state == state}
+
+
+def ours(error: grpc.aio.AioRpcError, timeout_s: float) -> ServiceError:
     """What the caller is told of a failed call; the model server's own words are a note for our log."""
     code = error.code()
-    ours: ServiceError
+    said: ServiceError
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        ours = DeadlineError(f"The model server did not answer within {timeout_s:.1f} s")
+        said = DeadlineError(f"The model server did not answer within {timeout_s:.1f} s")
     elif code is grpc.StatusCode.NOT_FOUND:
-        ours = VersionGoneError("The model server does not have this version of the model")
+        said = VersionGoneError("The model server does not have this version of the model")
     elif code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
-        ours = ModelUnavailableError("The model server does not answer; try again in a moment")
+        said = ModelUnavailableError("The model server does not answer; try again in a moment")
     else:
         log.warning("model server: %s: %s", code.name, error.details())
-        ours = ModelFailedError("The model server refused the request")
-    ours.add_note(f"{code.name}: {error.details()}")
-    return ours
+        said = ModelFailedError("The model server refused the request")
+    said.add_note(f"{code.name}: {error.details()}")
+    return said

@@ -6,11 +6,14 @@ import math
 import socket
 import ssl
 from collections.abc import Generator
+from typing import cast
 
 import uvicorn
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.gateway.rest.app import create_app
+from services.gateway.rest.doorway import doorway, leave
 from services.gateway.settings import Settings
 from services.gateway.wiring import Gateway, StartError
 
@@ -68,6 +71,11 @@ class _Protocol(HttpToolsProtocol):
         self.transport.write(_HEAD_TOO_LARGE)
         self._hang_up()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.cycle and not self.cycle.response_complete:
+            leave(cast(Scope, self.cycle.scope))
+
     def shutdown(self) -> None:
         super().shutdown()
         if self.transport.is_closing():
@@ -92,7 +100,7 @@ class HttpsServer(uvicorn.Server):
             raise StartError(f"HTTPS cannot listen on {address}: {error.strerror or error}") from error
         super().__init__(
             uvicorn.Config(
-                create_app(gateway),
+                doorway(create_app(gateway), gateway.admission),
                 ssl_certfile=settings.tls_certificate,
                 ssl_keyfile=settings.tls_key,
                 http=_Protocol,

@@ -1,10 +1,15 @@
 """The gRPC edge."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import grpc
 import grpc.aio
 
-from services.core.interceptors import Authenticated, Deserialized, ErrorsToStatus
+from services.core.interceptors import Around, Authenticated, Deserialized, ErrorsToStatus
+from services.gateway.admission import Admission
 from services.gateway.login import Caller
+from services.gateway.rpc.calls import Context
 from services.gateway.rpc.servicer import ForecastServicer
 from services.gateway.settings import Settings
 from services.gateway.tokens import bearer_token
@@ -13,6 +18,11 @@ from wattgate.forecast.v1.forecast_service_pb2_grpc import add_ForecastServiceSe
 
 _FRAMING_BYTES = 64 * 1024
 """What a message may have beside the file."""
+
+_FORECAST = "/wattgate.forecast.v1.ForecastService/Forecast"
+
+_MOST_STREAMS = 100
+"""Calls of one connection at a time."""
 
 
 def create_server(gateway: Gateway) -> grpc.aio.Server:
@@ -23,11 +33,20 @@ def create_server(gateway: Gateway) -> grpc.aio.Server:
         return await gateway.login.caller(bearer_token(authorization))
 
     server = grpc.aio.server(
-        interceptors=[ErrorsToStatus(), Authenticated(admit), Deserialized()],
+        interceptors=[ErrorsToStatus(), NotWhenFull(gateway.admission), Authenticated(admit), Deserialized()],
         options=[
             ("grpc.max_receive_message_length", settings.max_upload_bytes + _FRAMING_BYTES),
             # A port that is taken is an error, not a second server beside the first.
             ("grpc.so_reuseport", 0),
+            ("grpc.max_concurrent_streams", _MOST_STREAMS),
+            # Clients that look after idle connections are welcome, down to one ping in ten seconds.
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            # One that vanished is noticed.
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+            # Clients come back and meet gateways that were added meanwhile; calls under way are not cut.
+            ("grpc.max_connection_age_ms", 300_000),
         ],
     )
     add_ForecastServiceServicer_to_server(ForecastServicer(gateway), server)
@@ -37,6 +56,21 @@ def create_server(gateway: Gateway) -> grpc.aio.Server:
     except RuntimeError as error:
         raise StartError(f"gRPC cannot listen on {address}: is the port taken?") from error
     return server
+
+
+class NotWhenFull(Around):
+    """Sends forecasts away while nobody can compute them, before their token costs anything."""
+
+    def __init__(self, admission: Admission) -> None:
+        """Ask `admission`."""
+        self._admission = admission
+
+    @asynccontextmanager
+    async def around(self, context: Context, method: str, *, streams: bool) -> AsyncIterator[None]:
+        """Streams wait instead: their callers are held back."""
+        if method == _FORECAST:
+            self._admission.check()
+        yield
 
 
 def _credentials(settings: Settings) -> grpc.ServerCredentials:

@@ -1,20 +1,21 @@
 """The gRPC edge's translation: messages to use case and back. It decides nothing."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
 
-import grpc.aio
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.core.errors import InvalidRequestError, TooLargeError
+from services.core.errors import InvalidRequestError, ServiceError, TooLargeError, as_status
+from services.gateway.fleet import Fleet, Meter
 from services.gateway.models import ModelState
 from services.gateway.predict import EvenSeries, History, MeterFile, Prediction
+from services.gateway.rpc.calls import Context, deadline_of
 from services.gateway.wiring import Gateway
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceServicer
 
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+_MAX_ID_BYTES = 128
 
 
 class ForecastServicer(ForecastServiceServicer):
@@ -26,12 +27,23 @@ class ForecastServicer(ForecastServiceServicer):
 
     async def Forecast(self, request: pb.ForecastRequest, context: Context) -> pb.ForecastResponse:
         """Forecast the steps that follow a history; the caller's deadline wins where it is shorter."""
+        history = _history(request, self._gateway.settings.max_upload_bytes)
+        deadline = deadline_of(context, self._gateway.settings.timeout_s)
+        return _response(await self._gateway.predictor.predict(request.model, history, deadline))
+
+    async def ForecastStream(
+        self, requests: AsyncIterator[pb.ForecastStreamRequest], _context: Context
+    ) -> AsyncIterator[pb.ForecastStreamResponse]:
+        """Forecast many histories, each answered as soon as it is ready."""
         settings = self._gateway.settings
-        history = _history(request, settings.max_upload_bytes)
-        left_s = context.time_remaining()
-        timeout_s = settings.timeout_s if left_s is None else min(left_s, settings.timeout_s)
-        prediction = await self._gateway.predictor.predict(request.model, history, timeout_s=timeout_s)
-        return _response(prediction)
+        fleet = Fleet(self._gateway.predictor, timeout_s=settings.timeout_s)
+        async for outcome in fleet.forecast(_meters(requests, settings.max_upload_bytes)):
+            response = pb.ForecastStreamResponse(id=outcome.id)
+            if isinstance(outcome.result, Prediction):
+                response.forecast.CopyFrom(_response(outcome.result))
+            else:
+                response.error.CopyFrom(as_status(outcome.result))
+            yield response
 
     async def ListModels(self, _request: pb.ListModelsRequest, _context: Context) -> pb.ListModelsResponse:
         """Every model."""
@@ -40,6 +52,18 @@ class ForecastServicer(ForecastServiceServicer):
     async def GetModel(self, request: pb.GetModelRequest, _context: Context) -> pb.GetModelResponse:
         """One model."""
         return pb.GetModelResponse(model=_model(self._gateway.models.state(request.name)))
+
+
+async def _meters(requests: AsyncIterator[pb.ForecastStreamRequest], limit: int) -> AsyncIterator[Meter]:
+    async for request in requests:
+        history: History | ServiceError
+        try:
+            if len(request.id.encode()) > _MAX_ID_BYTES:
+                raise InvalidRequestError(f"id is over the limit of {_MAX_ID_BYTES} bytes")
+            history = _history(request.request, limit)
+        except ServiceError as error:
+            history = error
+        yield Meter(request.id, request.request.model, history)
 
 
 def _history(request: pb.ForecastRequest, limit: int) -> History:

@@ -10,7 +10,9 @@ import pytest
 
 from services.core import tensors
 from services.core.errors import DeadlineError, ModelFailedError, ModelUnavailableError
-from services.gateway.adapters.tfserving import TensorFlowServing, open_channel
+from services.gateway.adapters.balancing import Balancer
+from services.gateway.adapters.targets import Target
+from services.gateway.adapters.tfserving import TensorFlowServing
 from services.gateway.models import VersionGoneError
 from wattgate.tfserving.v1 import get_model_status_pb2, predict_pb2
 
@@ -56,8 +58,9 @@ def fake():
 
 @pytest.fixture
 async def adapter(fake):
-    async with open_channel(f"127.0.0.1:{fake.port}") as channel:
-        yield TensorFlowServing(channel)
+    balancer = Balancer([Target(f"127.0.0.1:{fake.port}", None)])
+    yield TensorFlowServing(balancer)
+    await balancer.close()
 
 
 async def predict(adapter, timeout_s=2.0):

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.errors import InvalidSeriesError
 from pipelines.spec import SIGNATURE, ForecastSpec
+from services.core.deadline import Deadline
 from services.core.errors import (
     DeadlineError,
     InvalidRequestError,
@@ -15,6 +16,7 @@ from services.core.errors import (
     ModelNotFoundError,
     ModelUnavailableError,
 )
+from services.gateway.admission import Admission
 from services.gateway.models import Models, VersionGoneError
 from services.gateway.predict import EvenSeries, MeterFile, Predictor
 from tests.data import MONDAY, plausible_kw, week_file
@@ -57,12 +59,12 @@ def serving(spec, **signatures):
 async def predictor_of(server):
     models = Models(server, ["gru"], timeout_s=1)
     await models.refresh("gru")
-    return Predictor(models, server)
+    return Predictor(models, server, Admission(8, 64, 1.0))
 
 
 async def forecast(predictor, *, name="gru", history=None, timeout_s=1.0):
     history = history or EvenSeries(MONDAY, np.array(plausible_kw(672)))
-    return await predictor.predict(name, history, timeout_s=timeout_s)
+    return await predictor.predict(name, history, Deadline.after(timeout_s))
 
 
 async def test_a_forecast_names_the_version_that_made_it():

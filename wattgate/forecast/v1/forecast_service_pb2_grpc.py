@@ -44,6 +44,11 @@ class ForecastServiceStub:
                 request_serializer=wattgate_dot_forecast_dot_v1_dot_forecast__service__pb2.ForecastRequest.SerializeToString,
                 response_deserializer=wattgate_dot_forecast_dot_v1_dot_forecast__service__pb2.ForecastResponse.FromString,
                 _registered_method=True)
+        self.ForecastStream = channel.stream_stream(
+                '/wattgate.forecast.v1.ForecastService/ForecastStream',
+                request_serializer=wattgate_dot_forecast_dot_v1_dot_forecast__service__pb2.ForecastStreamRequest.SerializeToString,
+                response_deserializer=wattgate_dot_forecast_dot_v1_dot_forecast__service__pb2.ForecastStreamResponse.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/wattgate.forecast.v1.ForecastService/ListModels',
                 request_serializer=wattgate_dot_forecast_dot_v1_dot_forecast__service__pb2.ListModelsRequest.SerializeToString,
@@ -68,9 +73,25 @@ class ForecastServiceServicer:
         """Forecast answers the quarter-hours that follow the last value of a load history.
 
         Errors: INVALID_ARGUMENT (history: too short, gap, order, format), NOT_FOUND (model),
-        RESOURCE_EXHAUSTED (file over 10 MiB), UNAVAILABLE (model server; safe to retry),
+        RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
+        reason OVERLOADED, with a google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),
         DEADLINE_EXCEEDED (the caller's deadline or the server's own, 3 s by default).
         Reads nothing but its request and changes nothing, so it may always be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForecastStream(self, request_iterator, context):
+        """ForecastStream answers many histories over one call, each as soon as it is ready: not in the order they
+        were sent. Histories of one model are computed together, which makes a fleet of meters several times
+        faster than a call each. A history that cannot be forecast is answered by an error of its own; the
+        stream goes on.
+
+        The server reads no faster than it answers: a caller that sends without reading answers is held back
+        by flow control. The stream ends when the caller has closed its side and every history is answered.
+        Its deadline is the caller's own; without one it may last as long as its token is valid. A stream
+        whose token has run out, or whose user is disabled, ends with UNAUTHENTICATED within 5 seconds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,6 +118,11 @@ def add_ForecastServiceServicer_to_server(servicer, server):
                     servicer.Forecast,
                     request_deserializer=wattgate_dot_forecast_dot_v1_dot_forecast__service__pb2.ForecastRequest.FromString,
                     response_serializer=wattgate_dot_forecast_dot_v1_dot_forecast__service__pb2.ForecastResponse.SerializeToString,
+            ),
+            'ForecastStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.ForecastStream,
+                    request_deserializer=wattgate_dot_forecast_dot_v1_dot_forecast__service__pb2.ForecastStreamRequest.FromString,
+                    response_serializer=wattgate_dot_forecast_dot_v1_dot_forecast__service__pb2.ForecastStreamResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -141,6 +167,33 @@ class ForecastService:
             '/wattgate.forecast.v1.ForecastService/Forecast',
             wattgate_dot_forecast_dot_v1_dot_forecast__service__pb2.ForecastRequest.SerializeToString,
             wattgate_dot_forecast_dot_v1_dot_forecast__service__pb2.ForecastResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForecastStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/wattgate.forecast.v1.ForecastService/ForecastStream',
+            wattgate_dot_forecast_dot_v1_dot_forecast__service__pb2.ForecastStreamRequest.SerializeToString,
+            wattgate_dot_forecast_dot_v1_dot_forecast__service__pb2.ForecastStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

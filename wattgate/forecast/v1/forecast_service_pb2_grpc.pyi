@@ -42,9 +42,21 @@ class ForecastServiceStub:
     """Forecast answers the quarter-hours that follow the last value of a load history.
 
     Errors: INVALID_ARGUMENT (history: too short, gap, order, format), NOT_FOUND (model),
-    RESOURCE_EXHAUSTED (file over 10 MiB), UNAVAILABLE (model server; safe to retry),
+    RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
+    reason OVERLOADED, with a google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),
     DEADLINE_EXCEEDED (the caller's deadline or the server's own, 3 s by default).
     Reads nothing but its request and changes nothing, so it may always be repeated.
+    """
+    ForecastStream: _grpc.StreamStreamMultiCallable[_forecast_service_pb2.ForecastStreamRequest, _forecast_service_pb2.ForecastStreamResponse]
+    """ForecastStream answers many histories over one call, each as soon as it is ready: not in the order they
+    were sent. Histories of one model are computed together, which makes a fleet of meters several times
+    faster than a call each. A history that cannot be forecast is answered by an error of its own; the
+    stream goes on.
+
+    The server reads no faster than it answers: a caller that sends without reading answers is held back
+    by flow control. The stream ends when the caller has closed its side and every history is answered.
+    Its deadline is the caller's own; without one it may last as long as its token is valid. A stream
+    whose token has run out, or whose user is disabled, ends with UNAUTHENTICATED within 5 seconds.
     """
     ListModels: _grpc.UnaryUnaryMultiCallable[_forecast_service_pb2.ListModelsRequest, _forecast_service_pb2.ListModelsResponse]
     """ListModels answers every model this gateway is set up to serve, available or not."""
@@ -65,9 +77,21 @@ class ForecastServiceAsyncStub(ForecastServiceStub):
     """Forecast answers the quarter-hours that follow the last value of a load history.
 
     Errors: INVALID_ARGUMENT (history: too short, gap, order, format), NOT_FOUND (model),
-    RESOURCE_EXHAUSTED (file over 10 MiB), UNAVAILABLE (model server; safe to retry),
+    RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
+    reason OVERLOADED, with a google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),
     DEADLINE_EXCEEDED (the caller's deadline or the server's own, 3 s by default).
     Reads nothing but its request and changes nothing, so it may always be repeated.
+    """
+    ForecastStream: _aio.StreamStreamMultiCallable[_forecast_service_pb2.ForecastStreamRequest, _forecast_service_pb2.ForecastStreamResponse]  # type: ignore[assignment]
+    """ForecastStream answers many histories over one call, each as soon as it is ready: not in the order they
+    were sent. Histories of one model are computed together, which makes a fleet of meters several times
+    faster than a call each. A history that cannot be forecast is answered by an error of its own; the
+    stream goes on.
+
+    The server reads no faster than it answers: a caller that sends without reading answers is held back
+    by flow control. The stream ends when the caller has closed its side and every history is answered.
+    Its deadline is the caller's own; without one it may last as long as its token is valid. A stream
+    whose token has run out, or whose user is disabled, ends with UNAUTHENTICATED within 5 seconds.
     """
     ListModels: _aio.UnaryUnaryMultiCallable[_forecast_service_pb2.ListModelsRequest, _forecast_service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """ListModels answers every model this gateway is set up to serve, available or not."""
@@ -91,9 +115,27 @@ class ForecastServiceServicer(metaclass=_abc_1.ABCMeta):
         """Forecast answers the quarter-hours that follow the last value of a load history.
 
         Errors: INVALID_ARGUMENT (history: too short, gap, order, format), NOT_FOUND (model),
-        RESOURCE_EXHAUSTED (file over 10 MiB), UNAVAILABLE (model server; safe to retry),
+        RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
+        reason OVERLOADED, with a google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),
         DEADLINE_EXCEEDED (the caller's deadline or the server's own, 3 s by default).
         Reads nothing but its request and changes nothing, so it may always be repeated.
+        """
+
+    @_abc_1.abstractmethod
+    def ForecastStream(
+        self,
+        request_iterator: _MaybeAsyncIterator[_forecast_service_pb2.ForecastStreamRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_forecast_service_pb2.ForecastStreamResponse], _abc.AsyncIterator[_forecast_service_pb2.ForecastStreamResponse]]:
+        """ForecastStream answers many histories over one call, each as soon as it is ready: not in the order they
+        were sent. Histories of one model are computed together, which makes a fleet of meters several times
+        faster than a call each. A history that cannot be forecast is answered by an error of its own; the
+        stream goes on.
+
+        The server reads no faster than it answers: a caller that sends without reading answers is held back
+        by flow control. The stream ends when the caller has closed its side and every history is answered.
+        Its deadline is the caller's own; without one it may last as long as its token is valid. A stream
+        whose token has run out, or whose user is disabled, ends with UNAUTHENTICATED within 5 seconds.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,59 @@
+"""How many forecasts are at work at a time, how many wait, and who is sent away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.core.deadline import Deadline
+from services.core.errors import OverloadedError
+
+
+class Admission:
+    """So many places at work, and a queue before them that is bounded in length and in time.
+
+    Without it a gateway that is asked for more than it can do answers everybody too late; with it, most in
+    time and the others at once that they should come again.
+    """
+
+    def __init__(self, at_work: int, waiting: int, wait_s: float) -> None:
+        """Nobody is at work yet."""
+        self._places = asyncio.Semaphore(at_work)
+        self._most_waiting = waiting
+        self._wait_s = wait_s
+        self.at_work = 0
+        self.waiting = 0
+
+    def check(self) -> None:
+        """Raise OverloadedError where whoever comes now is sent away."""
+        if self._places.locked() and self.waiting >= self._most_waiting:
+            raise OverloadedError("More forecasts wait than this gateway takes; try again in a moment")
+
+    @asynccontextmanager
+    async def place(self, deadline: Deadline | None = None) -> AsyncIterator[None]:
+        """A place at work, first come first served. Raises OverloadedError where there is none in time.
+
+        Without a deadline it is waited for: by those whose own callers are held back meanwhile.
+        """
+        if deadline:
+            await self._enter(deadline)
+        else:
+            await self._places.acquire()
+        self.at_work += 1
+        try:
+            yield
+        finally:
+            self.at_work -= 1
+            self._places.release()
+
+    async def _enter(self, deadline: Deadline) -> None:
+        self.check()
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(min(self._wait_s, deadline.left_s)):
+                await self._places.acquire()
+        except TimeoutError:
+            raise OverloadedError(
+                "The forecast waited for its turn as long as it may; try again in a moment"
+            ) from None
+        finally:
+            self.waiting -= 1

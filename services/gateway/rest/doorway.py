@@ -1,0 +1,55 @@
+"""What stands before the application: who comes to a full house, and who leaves before the answer."""
+
+import asyncio
+import re
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.core.errors import OverloadedError, as_problem
+from services.gateway.admission import Admission
+from services.gateway.rest.problems import MEDIA_TYPE
+
+_FORECAST = re.compile(r"/predict(/[^/]*)?|/v1/models/[^/]*:forecast")
+
+TASK, IS_GONE = "wattgate.task", "wattgate.is_gone"
+"""Keys of a request's scope: the task that answers it, and whether its caller went away."""
+
+
+def doorway(app: ASGIApp, admission: Admission) -> ASGIApp:
+    """The application, spared forecasts that nobody can compute now or that nobody waits for any more.
+
+    A refusal has to cost next to nothing, or a flood would take the time of those who were let in: it is
+    made before the token is looked at and the upload read.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _FORECAST.fullmatch(scope["path"]):
+            await app(scope, receive, send)
+            return
+        try:
+            admission.check()
+        except OverloadedError as error:
+            await _refusal(error)(scope, receive, send)
+            return
+        scope[TASK] = asyncio.current_task()
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            if IS_GONE not in scope:
+                raise
+
+    return answer
+
+
+def leave(scope: Scope) -> None:
+    """The caller of a request went away: cancel what is done for it."""
+    task: asyncio.Task[None] | None = scope.pop(TASK, None)
+    if task:
+        scope[IS_GONE] = True
+        task.cancel()
+
+
+def _refusal(error: OverloadedError) -> JSONResponse:
+    headers = {"Retry-After": str(error.retry_after_s)}
+    return JSONResponse(as_problem(error), error.http, headers, media_type=MEDIA_TYPE)
