@@ -16,6 +16,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
+class StartError(Exception):
+    """The gateway cannot start as it is set up; the message says what to mend."""
+
+
 class Settings(BaseSettings):
     """Read once in `__main__`, then passed down; no other module looks at the environment."""
 
@@ -29,6 +33,11 @@ class Settings(BaseSettings):
     """PEM chain of both ports, the server's own certificate first."""
     tls_key: FilePath
     """PEM private key of the certificate."""
+
+    workers: PositiveInt = 1
+    """Processes that share the ports. The limits below are those of all of them together."""
+    worker: NonNegativeInt | None = None
+    """Which of them this one is; set by the process that starts them."""
 
     token_key: FilePath
     """PEM private key (EC, P-256) that signs tokens and whose public half verifies them."""

@@ -13,6 +13,7 @@ from sqlalchemy import Boolean, Column, DateTime, MetaData, String, Table, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.schema import CreateTable
 
 from services.core.errors import UserStoreUnavailableError
 
@@ -79,7 +80,8 @@ class UserStore:
                     f"{self._file} cannot be written: {error.strerror}"
                 ) from error
         async with self._transaction() as connection:
-            await connection.run_sync(_metadata.create_all)
+            # Several workers start at a time.
+            await connection.execute(CreateTable(_users, if_not_exists=True))
 
     async def close(self) -> None:
         """Close all connections."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.core.errors import UserStoreUnavailableError
 from services.gateway.adapters.balancing import Balancer
@@ -13,13 +13,9 @@ from services.gateway.admission import Admission
 from services.gateway.login import Login
 from services.gateway.models import Models
 from services.gateway.predict import Predictor
-from services.gateway.settings import Settings
+from services.gateway.settings import Settings, StartError
 from services.gateway.tokens import Tokens, read_key
 from services.gateway.users import UserStore
-
-
-class StartError(Exception):
-    """The gateway cannot start as it is set up; the message says what to mend."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +27,13 @@ class Gateway:
     models: Models
     admission: Admission
     predictor: Predictor
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the process was told to stop: it answers what it is asked, but is not ready for more."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether calls should be sent here."""
+        return self.models.ready and not self.stopping.is_set()
 
 
 @asynccontextmanager

@@ -65,9 +65,9 @@ def free_ports(*, rest: bool = False) -> Ports:
 class Pair:
     """The two processes of a running pair."""
 
-    def __init__(self, home: Home, ports: Ports, models: Path) -> None:
-        """Name folder, ports and model repository; nothing is started yet."""
-        self._home, self._ports, self._models = home, ports, models
+    def __init__(self, home: Home, ports: Ports, models: Path, workers: int = 1) -> None:
+        """Name folder, ports, model repository and the gateway's processes; nothing is started yet."""
+        self._home, self._ports, self._models, self._workers = home, ports, models, workers
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start_model_server(self) -> None:
@@ -102,6 +102,7 @@ class Pair:
             "DATABASE_URL": self._home.database_url,
             "MODEL_SERVER": f"{HOST}:{self._ports.model_server}",
             "MODELS": json.dumps(self.model_names()),
+            "WORKERS": str(self._workers),
             "DOCS": "true",
         }
         self._start(
@@ -185,7 +186,12 @@ class Pair:
 
 @contextmanager
 def running_pair(
-    folder: Path, ports: Ports, models: Path, *, progress: Callable[[str], None] = lambda _: None
+    folder: Path,
+    ports: Ports,
+    models: Path,
+    *,
+    workers: int = 1,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Generator[Pair, None, None]:
     """A pair that is ready; set up below `folder` on first use, stopped in the end.
 
@@ -197,7 +203,7 @@ def running_pair(
     with _alone_in(folder):
         progress("Checking certificates, keys and the demo user")
         home.set_up()
-        yield from _run(Pair(home, ports, models), home, progress)
+        yield from _run(Pair(home, ports, models, workers), home, progress)
 
 
 def _run(pair: Pair, home: Home, progress: Callable[[str], None]) -> Generator[Pair, None, None]:

@@ -28,6 +28,9 @@ def serve(
     models: Annotated[
         Path, typer.Option(exists=True, file_okay=False, help="Model repository: <model>/<version>/.")
     ] = Path("models"),
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes of the gateway, for machines with many cores.")
+    ] = 1,
     folder: Annotated[
         Path, typer.Option("--var", help="Certificates, keys, users and logs; made on first use.")
     ] = Path("var"),
@@ -40,7 +43,7 @@ def serve(
     try:
         with (
             _console.status("Starting") as status,
-            running_pair(folder, ports, models, progress=status.update) as pair,
+            running_pair(folder, ports, models, workers=workers, progress=status.update) as pair,
         ):
             status.stop()
             _say_what_to_do(pair.demo(), pair.model_names())

@@ -71,7 +71,7 @@ class Balancer:
         for attempt in count(1):
             target = self._next(tried)
             if target is None:
-                raise ModelUnavailableError("The model server keeps failing and is left alone for a moment")
+                raise ModelUnavailableError("The model server does not answer; try again in a moment")
             tried.append(target)
             try:
                 answer = await target.call(method, message, timeout_s=max(ends_at - time.monotonic(), 0))

@@ -43,7 +43,7 @@ class TensorFlowServing:
             for error in answers:
                 assert isinstance(error, grpc.aio.AioRpcError)  # noqa: S101 - there was no other answer
                 raise ours(error, timeout_s) from error
-            raise ModelUnavailableError("The model server keeps failing and is left alone for a moment")
+            raise ModelUnavailableError("The model server does not answer; try again in a moment")
         versions = reduce(set.intersection, found) or set().union(*found)
         if not versions:
             raise ModelUnavailableError("The model server has no version of the model available")

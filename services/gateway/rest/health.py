@@ -22,7 +22,7 @@ async def livez() -> dict[str, str]:
 async def readyz(gateway: TheGateway) -> JSONResponse:
     """Every model answers its known request rightly."""
     models = {state.name: state.problem or "available" for state in gateway.models.states()}
-    if gateway.models.ready:
+    if gateway.is_ready:
         return JSONResponse({"status": "ready", "models": models})
     return JSONResponse(
         {"status": "not ready", "models": models},

@@ -14,8 +14,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.gateway.rest.app import create_app
 from services.gateway.rest.doorway import doorway, leave
-from services.gateway.settings import Settings
-from services.gateway.wiring import Gateway, StartError
+from services.gateway.settings import Settings, StartError
+from services.gateway.wiring import Gateway
 
 MAX_HEAD_BYTES = 32 * 1024
 """Request line and headers of one request."""
@@ -94,7 +94,9 @@ class HttpsServer(uvicorn.Server):
         settings = gateway.settings
         _check_certificate(settings)
         try:
-            self._socket = socket.create_server((settings.bind_address, settings.https_port))
+            self._socket = socket.create_server(
+                (settings.bind_address, settings.https_port), reuse_port=settings.worker is not None
+            )
         except OSError as error:
             address = f"{settings.bind_address}:{settings.https_port}"
             raise StartError(f"HTTPS cannot listen on {address}: {error.strerror or error}") from error

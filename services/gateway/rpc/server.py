@@ -11,9 +11,9 @@ from services.gateway.admission import Admission
 from services.gateway.login import Caller
 from services.gateway.rpc.calls import Context
 from services.gateway.rpc.servicer import ForecastServicer
-from services.gateway.settings import Settings
+from services.gateway.settings import Settings, StartError
 from services.gateway.tokens import bearer_token
-from services.gateway.wiring import Gateway, StartError
+from services.gateway.wiring import Gateway
 from wattgate.forecast.v1.forecast_service_pb2_grpc import add_ForecastServiceServicer_to_server
 
 _FRAMING_BYTES = 64 * 1024
@@ -36,8 +36,8 @@ def create_server(gateway: Gateway) -> grpc.aio.Server:
         interceptors=[ErrorsToStatus(), NotWhenFull(gateway.admission), Authenticated(admit), Deserialized()],
         options=[
             ("grpc.max_receive_message_length", settings.max_upload_bytes + _FRAMING_BYTES),
-            # A port that is taken is an error, not a second server beside the first.
-            ("grpc.so_reuseport", 0),
+            # A port that is taken is an error, but for workers, which share it.
+            ("grpc.so_reuseport", int(settings.worker is not None)),
             ("grpc.max_concurrent_streams", _MOST_STREAMS),
             # Clients that look after idle connections are welcome, down to one ping in ten seconds.
             ("grpc.keepalive_permit_without_calls", 1),
