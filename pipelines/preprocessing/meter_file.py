@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import MAX_LISTED, InvalidSeriesError, Violation, invalid
-from pipelines.preprocessing.meter_times import EXPECTED, parse_times
+from pipelines.preprocessing.meter_times import EXPECTED, ParsedTimes, parse_times
+from pipelines.preprocessing.plain_rows import Columns, read_plain_rows
 from pipelines.preprocessing.series import MAX_STEPS, MAX_VALUE_KW, LoadSeries, time_text
 from pipelines.preprocessing.wall_clock import to_utc
 
@@ -54,6 +56,38 @@ def read_meter_file(content: bytes, *, zone: ZoneInfo) -> LoadSeries:
     Raises InvalidSeriesError that lists the rows at fault: not text, no or another header, too long,
     cells that are not times or finite numbers, times that occur twice, go back, or that no clock showed.
     """
+    return _plain(content, zone) or _row_by_row(content, zone)
+
+
+def _plain(content: bytes, zone: ZoneInfo) -> LoadSeries | None:
+    """What `_row_by_row` reads of a file that is plain and has no fault; None of any other."""
+    end = content.find(b"\n")
+    if not 0 < end <= MAX_LINE:
+        return None
+    columns = _plain_columns(content[:end])
+    rows = columns and read_plain_rows(content, end + 1, columns)
+    if not rows or rows.kw.size > MAX_STEPS:
+        return None
+    times_s, skipped = _to_utc(rows.times, zone)
+    if skipped.any() or (np.diff(times_s) <= 0).any():
+        return None
+    return LoadSeries(times_s, rows.kw, np.arange(2, times_s.size + 2), zone)
+
+
+@lru_cache(maxsize=64)
+def _plain_columns(header: bytes) -> Columns | None:
+    """What the header line says of the rows; None where it has a fault."""
+    try:
+        text = _decode(header.removesuffix(b"\r"))
+        delimiter = _delimiter(text)
+        (cells,) = csv.reader([text], delimiter=delimiter, strict=True)
+    except (InvalidSeriesError, csv.Error, ValueError):
+        return None
+    at = _columns(cells)
+    return None if at is None or "\r" in text else Columns(delimiter, len(cells), *at)
+
+
+def _row_by_row(content: bytes, zone: ZoneInfo) -> LoadSeries:
     rows, lines = _rows(_decode(content))
     header, data, lines = rows[0], rows[1:], lines[1:]
     columns = _columns(header)
@@ -182,14 +216,12 @@ def _times(column: _Column, zone: ZoneInfo) -> tuple[NDArray[np.int64], _Faults]
             (f"a time written like {_shown(column.cells[i])}" for i in np.flatnonzero(parsed.valid)), EXPECTED
         )
         return parsed.seconds, _Faults(column, "time", np.flatnonzero(~parsed.valid), f"is not {like}")
-    utc_s = parsed.seconds
-    if not parsed.absolute:
-        utc_s, skipped = to_utc(parsed.seconds, zone)
-        if skipped.any():
-            message = (
-                f"does not exist in {zone.key}: the clock went forward over it; name the file's zone with tz"
-            )
-            return utc_s, _Faults(column, "clock_change", np.flatnonzero(skipped), message)
+    utc_s, skipped = _to_utc(parsed, zone)
+    if skipped.any():
+        message = (
+            f"does not exist in {zone.key}: the clock went forward over it; name the file's zone with tz"
+        )
+        return utc_s, _Faults(column, "clock_change", np.flatnonzero(skipped), message)
     steps_s = np.diff(utc_s)
     twice = np.flatnonzero(steps_s == 0) + 1
     if twice.size:
@@ -197,6 +229,13 @@ def _times(column: _Column, zone: ZoneInfo) -> tuple[NDArray[np.int64], _Faults]
     back = np.flatnonzero(steps_s < 0) + 1
     before = f"comes after {time_text(utc_s[back[0] - 1], zone)}" if back.size else ""
     return utc_s, _Faults(column, "order", back, f"{before}: rows must be oldest first")
+
+
+def _to_utc(times: ParsedTimes, zone: ZoneInfo) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Times in UTC, and which of them no clock of the zone ever showed."""
+    if times.absolute:
+        return times.seconds, np.zeros(times.seconds.size, np.bool_)
+    return to_utc(times.seconds, zone)
 
 
 def _values(column: _Column) -> tuple[NDArray[np.float64], _Faults]:

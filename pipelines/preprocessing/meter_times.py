@@ -1,14 +1,15 @@
 """Reading a column of times, a whole file at once, strictly."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.preprocessing.wall_clock import EARLIEST_S, LATEST_S, Seconds
 
-_LAYOUTS = (
+LAYOUTS = (
     "YYYY-MM-DD hh:mm:ss",
     "YYYY-MM-DD hh:mm",
     "DD.MM.YYYY hh:mm",
@@ -16,9 +17,20 @@ _LAYOUTS = (
 )
 """How times without an offset are written; ISO times may have a T for the space."""
 
+FIELDS = "YMDhms"
+"""Letters of the layouts: year, month, day, hour, minute, second."""
+
 _ZERO, _NINE = ord("0"), ord("9")
 _PROBED = 20
 """Cells looked at to find a column's layout."""
+
+_FIRST_YEAR, _END_YEAR = (datetime.fromtimestamp(limit_s, UTC).year for limit_s in (EARLIEST_S, LATEST_S))
+_FIRST_DAYS = (
+    np.arange(f"{_FIRST_YEAR}-01", f"{_END_YEAR}-02", dtype="datetime64[M]")
+    .astype("datetime64[D]")
+    .astype(np.int64)
+)
+"""First day of every month taken and of the next, days since 1970."""
 
 EXPECTED = "a time like 2021-06-02 00:15, 2021-06-02T00:15:00+02:00 or 02.06.2021 00:15"
 
@@ -38,7 +50,7 @@ class ParsedTimes:
 def parse_times(cells: list[str]) -> ParsedTimes:
     """Read times of one layout: that of the first cell that has any."""
     for cell in cells[:_PROBED]:
-        for layout in _LAYOUTS:
+        for layout in LAYOUTS:
             if len(cell) == len(layout) and _parse_layout([cell], layout)[1].all():
                 seconds, valid = _parse_layout(cells, layout)
                 return ParsedTimes(seconds, valid, absolute=False)
@@ -89,15 +101,19 @@ def _parse_layout(cells: list[str], layout: str) -> tuple[Seconds, NDArray[np.bo
                 value = value * 10 + digits[:, position]
         return value
 
-    year, month, day = number("Y"), number("M"), number("D")
-    hour, minute, second = number("h"), number("m"), number("s")
-    months = (np.where(valid, year, 1970) - 1970) * 12 + np.where(valid, month, 1) - 1
-    first_of_month = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-    days_in_month = (months + 1).astype("datetime64[M]").astype("datetime64[D]").astype(
-        np.int64
-    ) - first_of_month
-    seconds = (first_of_month + day - 1) * 86_400 + hour * 3600 + minute * 60 + second
-    valid &= (month >= 1) & (month <= 12) & (day >= 1) & (day <= days_in_month)
+    seconds, possible = seconds_of({field: number(field) for field in FIELDS})
+    return seconds, valid & possible
+
+
+def seconds_of(numbers: Mapping[str, Seconds]) -> tuple[Seconds, NDArray[np.bool_]]:
+    """Seconds since 1970 of the FIELDS of wall clock times, and whether they can be in the years taken."""
+    year, month, day, hour, minute, second = (numbers[field] for field in FIELDS)
+    valid = (year >= _FIRST_YEAR) & (year < _END_YEAR) & (month >= 1) & (month <= 12)
+    months = np.where(valid, (year - _FIRST_YEAR) * 12 + month - 1, 0)
+    first_day = _FIRST_DAYS[months]
+    seconds = (first_day + day - 1) * 86_400 + hour * 3600 + minute * 60 + second
+    valid &= (day >= 1) & (day <= _FIRST_DAYS[months + 1] - first_day)
     valid &= (hour < 24) & (minute < 60) & (second < 60)
+    # Whatever the zone, what it is in UTC is in the years taken, too.
     valid &= (seconds >= EARLIEST_S + 86_400) & (seconds < LATEST_S - 86_400)
     return seconds, valid

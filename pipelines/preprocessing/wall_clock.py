@@ -96,15 +96,12 @@ def to_utc(local_s: Seconds, zone: ZoneInfo) -> tuple[Seconds, NDArray[np.bool_]
     before, after = changes.offset_s[:-1], changes.offset_s[1:]
     passed_for_sure = np.searchsorted(changes.at_s + np.maximum(before, after), local_s, side="right")
     passed_at_most = np.searchsorted(changes.at_s + np.minimum(before, after), local_s, side="right")
-    unsure = passed_for_sure != passed_at_most
-    skipped = unsure.copy()
-    doubled = unsure.copy()
-    forward = np.append(after > before, False)[passed_for_sure]
-    skipped &= forward
-    doubled &= ~forward
+    unsure = np.flatnonzero(passed_for_sure != passed_at_most)
+    forward = (after > before)[passed_for_sure[unsure]]
+    skipped = np.zeros(local_s.size, np.bool_)
+    skipped[unsure[forward]] = True
     passed = passed_for_sure.copy()
-    second_run = _second_runs(local_s, np.flatnonzero(doubled), passed_for_sure)
-    passed[second_run] += 1
+    passed[_second_runs(local_s, unsure[~forward], passed_for_sure)] += 1
     return local_s - changes.offset_s[passed], skipped
 
 
