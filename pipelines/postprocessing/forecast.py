@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ def forecast(output: NDArray[np.float32], window: LoadSeries, spec: ForecastSpec
         raise ValueError("the model answered a value that is not a power")
     kw = denormalised.tolist()
     end_s = int(window.times_s[-1]) + spec.resolution_s
-    edges = [_utc(end_s + spec.resolution_s * i) for i in range(spec.horizon + 1)]
+    edges = _edges(end_s, spec.resolution_s, spec.horizon)
     steps = tuple(
         Step(
             valid_from=edges[i],
@@ -73,6 +74,12 @@ def forecast(output: NDArray[np.float32], window: LoadSeries, spec: ForecastSpec
         for i in range(spec.horizon)
     )
     return Forecast(_utc(int(window.times_s[0])), edges[0], steps)
+
+
+@lru_cache(maxsize=32)
+def _edges(start_s: int, resolution_s: int, steps: int) -> tuple[datetime, ...]:
+    """Where the steps begin, and the last one ends; meters of a fleet share them."""
+    return tuple([_utc(start_s + resolution_s * i) for i in range(steps + 1)])
 
 
 def _utc(time_s: int) -> datetime:

@@ -1,6 +1,7 @@
 """The model's inputs: the load and the cycles of the calendar, normalised."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -73,6 +74,19 @@ def known_input(spec: ForecastSpec) -> NDArray[np.float32]:
 
 
 def model_input(window: LoadSeries, spec: ForecastSpec) -> NDArray[np.float32]:
-    """The tensor of one window: shape (1, window, feature), normalised."""
-    raw = raw_features(window, [feature.name for feature in spec.features], spec.zone)
+    """The tensor of one window, evenly spaced: shape (1, window, feature), normalised."""
+    names = tuple([feature.name for feature in spec.features])
+    raw = _calendar(
+        int(window.times_s[0]), window.times_s.size, spec.resolution_s, names, spec.time_zone
+    ).copy()
+    raw[:, names.index(LOAD)] = window.kw
     return normalise(raw, spec.features)[np.newaxis]
+
+
+@lru_cache(maxsize=32)
+def _calendar(
+    start_s: int, steps: int, resolution_s: int, names: tuple[FeatureName, ...], time_zone: str
+) -> NDArray[np.float64]:
+    """The raw features of a load of zero: what all meters of a fleet have in common, most of the work."""
+    times_s = np.arange(steps, dtype=np.int64) * resolution_s + start_s
+    return raw_features(LoadSeries(times_s, np.zeros(steps)), list(names), ZoneInfo(time_zone))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,15 @@ def last_window(series: LoadSeries, *, window: int, resolution_s: int) -> LoadSe
     first = size - window
     times_s = series.times_s[first:]
     steps_s = np.diff(times_s)
+    if (steps_s != resolution_s).any() or times_s[0] % resolution_s:
+        _refuse_uneven(series, first, steps_s, resolution_s)
+    lines = None if series.lines is None else series.lines[first:]
+    return LoadSeries(times_s, series.kw[first:], lines, series.zone)
+
+
+def _refuse_uneven(series: LoadSeries, first: int, steps_s: Seconds, resolution_s: int) -> NoReturn:
+    """Name what is wrong with the steps of a series from its row `first` on."""
+    times_s = series.times_s[first:]
     usual_s = int(np.median(steps_s))
     if usual_s != resolution_s:
         raise InvalidSeriesError(
@@ -94,10 +104,7 @@ def last_window(series: LoadSeries, *, window: int, resolution_s: int) -> LoadSe
         _gap(series, first + int(i) + 1, int(steps_s[i]), resolution_s)
         for i in np.flatnonzero((steps_s != resolution_s) & (steps_s % resolution_s == 0))
     ]
-    if violations:
-        raise InvalidSeriesError(sorted(violations, key=lambda violation: violation.row or 0))
-    lines = None if series.lines is None else series.lines[first:]
-    return LoadSeries(times_s, series.kw[first:], lines, series.zone)
+    raise InvalidSeriesError(sorted(violations, key=lambda violation: violation.row or 0))
 
 
 def _off_grid(series: LoadSeries, index: int, resolution_s: int) -> Violation:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -75,7 +76,7 @@ def _history(request: pb.ForecastRequest, limit: int) -> History:
         case "series":
             if not request.series.HasField("start"):
                 raise InvalidRequestError("series.start is missing")
-            return EvenSeries(_time(request.series.start), np.array(request.series.kw, dtype=np.float64))
+            return EvenSeries(_time(request.series.start), np.array(request.series.kw[:], dtype=np.float64))
         case _:
             raise InvalidRequestError("history is missing: send a series or a file")
 
@@ -87,7 +88,9 @@ def _time(stamp: Timestamp) -> datetime:
         raise InvalidRequestError("series.start is not a time of the years 1 to 9999") from None
 
 
+@lru_cache(maxsize=256)
 def _stamp(time: datetime) -> Timestamp:
+    """Only to be copied from: a fleet's answers share their times."""
     stamp = Timestamp()
     stamp.FromDatetime(time)
     return stamp
