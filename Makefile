@@ -14,7 +14,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 STUBS := wattgate/forecast/v1 wattgate/tfserving/v1
 
-.PHONY: help run demo test check format proto lock train bench-grpc-vs-http bench-model-server bench-lock clean
+.PHONY: help run demo test check format proto lock train bench-grpc-vs-http bench-model-server bench-fleet bench-lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ ENGINE_FOLDERS := $(patsubst %/server.py,%,$(wildcard tests/benchmarks/engines/*
 ENGINES ?= $(notdir $(ENGINE_FOLDERS))
 bench-model-server: $(DEV_READY) ## Time the model server against the model itself and other engines (N=1000 ENGINES=names)
 	@$(BIN)/python -m tests.benchmarks.model_server $(if $(N),--n $(N)) --engines $(ENGINES)
+
+bench-fleet: $(DEV_READY) ## Time 10,000 meters in one stream, a call each, and the model server alone (N=10000)
+	@$(BIN)/python -m tests.benchmarks.fleet $(if $(N),--n $(N))
 
 bench-lock: $(DEV_READY) ## Pin what the other engines need anew, with hashes
 	$(foreach folder,$(ENGINE_FOLDERS),$(patsubst pyproject.toml,$(folder)/requirements.in,$(LOCK)) \
