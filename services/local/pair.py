@@ -21,6 +21,8 @@ from services.local.home import DEMO_USER, Home
 
 HOST = "127.0.0.1"
 MODEL_SERVER, GATEWAY = "model server", "gateway"
+_KEEPALIVE = "grpc.http2.min_ping_interval_without_data_ms=10000,grpc.keepalive_permit_without_calls=1"
+"""The gateway may look after its connection, down to one ping in ten seconds."""
 _START_TIMEOUT_S = 180.0
 _STOP_TIMEOUT_S = 20.0
 
@@ -87,6 +89,8 @@ class Pair:
                 f"--port={self._ports.model_server}",
                 f"--rest_api_port={self._ports.model_server_rest}",
                 f"--model_config_file={self._home.model_config}",
+                "--enable_grpc_healthcheck_service=true",
+                f"--grpc_channel_arguments={_KEEPALIVE}",
             ],
         )
 
