@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+import time
 
 import grpc
 import pytest
 
+from services.gateway.login import KNOWN_S
 from tests.data import SAMPLE
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 
@@ -50,6 +52,7 @@ def test_a_user_is_added_disabled_and_enabled(running, users):
     assert calls(running, token) == (200, None)
 
     assert users("disable", "ada").returncode == 0
+    time.sleep(KNOWN_S)
     assert calls(running, token) == (401, grpc.StatusCode.UNAUTHENTICATED)
     refused = login(running, "ada")
     assert refused.status_code == 401
