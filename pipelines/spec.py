@@ -4,6 +4,7 @@ Each SavedModel has a signature `forecast_spec` without inputs whose one string 
 as JSON, so constants and weights can never be of different versions.
 """
 
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
@@ -33,6 +34,10 @@ class Feature(_Document):
     name: FeatureName
     mean: FiniteFloat
     std: FiniteFloat = Field(gt=0)
+
+
+Scaling = tuple[tuple[FeatureName, float, float], ...]
+"""Name, mean and standard deviation of each feature."""
 
 
 class IntervalOffsets(_Document):
@@ -93,7 +98,12 @@ class ForecastSpec(_Document):
     training: TrainingRecord
     known_request: KnownRequest
 
-    @property
+    @cached_property
+    def scaling(self) -> Scaling:
+        """The features' constants, in their order."""
+        return tuple([(feature.name, feature.mean, feature.std) for feature in self.features])
+
+    @cached_property
     def load(self) -> Feature:
         """The feature that is the load; its constants denormalise the output too."""
         return next(feature for feature in self.features if feature.name == LOAD)

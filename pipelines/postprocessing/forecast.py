@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,7 @@ from pipelines.preprocessing.series import MAX_VALUE_KW, LoadSeries
 from pipelines.spec import ForecastSpec
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     """Bounds that the outcome falls between with probability `level`, kW."""
 
     level: float
@@ -20,8 +20,7 @@ class Interval:
     upper_kw: float
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """The forecast of one step."""
 
     valid_from: datetime
@@ -58,20 +57,24 @@ def forecast(output: NDArray[np.float32], window: LoadSeries, spec: ForecastSpec
     denormalised = denormalise(output, mean_kw=spec.load.mean, std_kw=spec.load.std)
     if not (np.abs(denormalised) <= MAX_VALUE_KW).all():
         raise ValueError("the model answered a value that is not a power")
-    kw = denormalised.tolist()
     end_s = int(window.times_s[-1]) + spec.resolution_s
     edges = _edges(end_s, spec.resolution_s, spec.horizon)
+    bands = [(band.level, band.lower_kw, band.upper_kw) for band in spec.intervals]
     steps = tuple(
-        Step(
-            valid_from=edges[i],
-            valid_to=edges[i + 1],
-            kw=kw[i],
-            intervals=tuple(
-                Interval(band.level, kw[i] + band.lower_kw[i], kw[i] + band.upper_kw[i])
-                for band in spec.intervals
-            ),
-        )
-        for i in range(spec.horizon)
+        [
+            Step(
+                edges[i],
+                edges[i + 1],
+                kw,
+                tuple(
+                    [
+                        Interval(level, kw + lower_kw[i], kw + upper_kw[i])
+                        for level, lower_kw, upper_kw in bands
+                    ]
+                ),
+            )
+            for i, kw in enumerate(denormalised.tolist())
+        ]
     )
     return Forecast(_utc(int(window.times_s[0])), edges[0], steps)
 

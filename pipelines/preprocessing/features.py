@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.preprocessing.series import LoadSeries, regular_series
 from pipelines.preprocessing.wall_clock import Seconds, to_local
-from pipelines.spec import LOAD, Feature, FeatureName, ForecastSpec
+from pipelines.spec import LOAD, Feature, FeatureName, ForecastSpec, Scaling
 
 _DAY_S = 86_400
 _WEEK_S = 7 * _DAY_S
@@ -60,8 +60,12 @@ def raw_features(series: LoadSeries, names: list[FeatureName], zone: ZoneInfo) -
 
 def normalise(raw: NDArray[np.float64], features: tuple[Feature, ...]) -> NDArray[np.float32]:
     """(value - mean) / std per feature, shape (..., feature), as the model takes it."""
-    mean = np.array([feature.mean for feature in features])
-    std = np.array([feature.std for feature in features])
+    return _scaled(raw, tuple([(feature.name, feature.mean, feature.std) for feature in features]))
+
+
+def _scaled(raw: NDArray[np.float64], scaling: Scaling) -> NDArray[np.float32]:
+    mean = np.array([mean for _, mean, _ in scaling])
+    std = np.array([std for _, _, std in scaling])
     scaled: NDArray[np.float64] = (raw - mean) / std
     return scaled.astype(np.float32)
 
@@ -75,18 +79,20 @@ def known_input(spec: ForecastSpec) -> NDArray[np.float32]:
 
 def model_input(window: LoadSeries, spec: ForecastSpec) -> NDArray[np.float32]:
     """The tensor of one window, evenly spaced: shape (1, window, feature), normalised."""
-    names = tuple([feature.name for feature in spec.features])
-    raw = _calendar(
-        int(window.times_s[0]), window.times_s.size, spec.resolution_s, names, spec.time_zone
-    ).copy()
-    raw[:, names.index(LOAD)] = window.kw
-    return normalise(raw, spec.features)[np.newaxis]
+    times = (int(window.times_s[0]), window.times_s.size, spec.resolution_s)
+    filled = _calendar(times, spec.scaling, spec.time_zone).copy()
+    load = spec.load
+    filled[:, spec.features.index(load)] = (window.kw - load.mean) / load.std
+    return filled[np.newaxis]
 
 
 @lru_cache(maxsize=32)
-def _calendar(
-    start_s: int, steps: int, resolution_s: int, names: tuple[FeatureName, ...], time_zone: str
-) -> NDArray[np.float64]:
-    """The raw features of a load of zero: what all meters of a fleet have in common, most of the work."""
-    times_s = np.arange(steps, dtype=np.int64) * resolution_s + start_s
-    return raw_features(LoadSeries(times_s, np.zeros(steps)), list(names), ZoneInfo(time_zone))
+def _calendar(times: tuple[int, int, int], scaling: Scaling, time_zone: str) -> NDArray[np.float32]:
+    """The tensor of a load of zero: what all meters of a fleet have in common, and most of the work.
+
+    `times` are the first step's start, the number of steps and their length. Not to be written to.
+    """
+    start_s, steps, resolution_s = times
+    series = LoadSeries(np.arange(steps, dtype=np.int64) * resolution_s + start_s, np.zeros(steps))
+    raw = raw_features(series, [name for name, _, _ in scaling], ZoneInfo(time_zone))
+    return _scaled(raw, scaling)
