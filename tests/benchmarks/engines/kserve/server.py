@@ -1,11 +1,13 @@
 """KServe as fast as it answers one caller: the model on the event loop, nothing logged for a request.
 
-Its loop is asyncio's, as it starts it; uvloop is not faster here. It listens on all interfaces, always.
+It would run on asyncio's own loop; uvloop's takes some percent less. It listens on all interfaces, always.
 """
 
+import asyncio
 import logging
 import sys
 
+import uvloop
 from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
 
 from tests.benchmarks.engines import session
@@ -28,6 +30,9 @@ class Gru(Model):
 
 
 if __name__ == "__main__":
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    # KServe asks for the thread's loop before it runs one.
+    asyncio.set_event_loop(uvloop.new_event_loop())
     model = Gru(MODEL)
     model.load()
     server = ModelServer(http_port=0, grpc_port=int(PORT), enable_latency_logging=False)
