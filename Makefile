@@ -14,7 +14,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 STUBS := wattgate/forecast/v1 wattgate/tfserving/v1
 
-.PHONY: help run demo test check format proto lock train bench-grpc-vs-http bench-model-server bench-fleet bench-lock clean
+.PHONY: help run demo test faults soak check format proto lock train bench-grpc-vs-http bench-model-server bench-fleet bench-lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,13 @@ demo: $(DEV_READY) ## Forecast the sample file with both models over HTTPS and g
 
 test: $(DEV_READY) ## Run all tests that need no container engine
 	$(BIN)/python -m pytest
+
+faults: $(DEV_READY) ## Break networks and model servers under load, at length: build/faults.json
+	@rm -f build/faults.json
+	FAULTS_LONG=1 $(BIN)/python -m pytest tests/integration/faults --deselect tests/integration/faults/test_soak.py
+
+soak: $(DEV_READY) ## Ten minutes of mixed load: memory, handles and threads stay as they are (SECONDS=600)
+	SOAK_S=$(or $(SECONDS),600) $(BIN)/python -m pytest tests/integration/faults/test_soak.py
 
 check: $(DEV_READY) ## Format, lint, types, import rules, stub drift
 	$(BIN)/ruff format --check .
