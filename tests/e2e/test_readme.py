@@ -112,7 +112,7 @@ def test_the_python_examples_answer_forecasts(shell):
     library, stubs = shell("python")
     assert len(re.findall(r"\d kW$", library, re.M)) == 8
     assert "Step(valid_from=" in library
-    assert re.fullmatch(r"gru 1 \[([\d.]+, ){7}[\d.]+\]\n", stubs)
+    assert re.fullmatch(r"gru 1 \[([\d.]+, ){7}[\d.]+\]\n(meter \d+ [\d.]+\n){100}", stubs)
 
 
 def test_the_targets_that_the_readme_names_exist(copy):
