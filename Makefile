@@ -14,7 +14,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 STUBS := wattgate/forecast/v1 wattgate/tfserving/v1
 
-.PHONY: help run demo test faults soak check format proto lock train bench-grpc-vs-http bench-model-server bench-fleet bench-lock clean
+.PHONY: help run demo test faults soak check format proto lock train bench-grpc-vs-http bench-model-server bench-edge bench-fleet bench-lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench-model-server: $(DEV_READY) ## Time the model server against the model itse
 
 bench-fleet: $(DEV_READY) ## Time 10,000 meters in one stream, a call each, and the model server alone (N=10000)
 	@$(BIN)/python -m tests.benchmarks.fleet $(if $(N),--n $(N))
+
+bench-edge: $(DEV_READY) ## Time the gateway against the model server behind it, and say where the time goes (N=500)
+	@$(BIN)/python -m tests.benchmarks.edge $(if $(N),--n $(N))
 
 bench-lock: $(DEV_READY) ## Pin what the other engines need anew, with hashes
 	$(foreach folder,$(ENGINE_FOLDERS),$(patsubst pyproject.toml,$(folder)/requirements.in,$(LOCK)) \
