@@ -18,7 +18,7 @@ class ServiceError(Exception):
 
     title: ClassVar[str] = "Internal error"
     http: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
-    grpc: ClassVar[StatusCode] = StatusCode.INTERNAL
+    grpc: StatusCode = StatusCode.INTERNAL
     reason: ClassVar[str] = "INTERNAL"
     """Stable name of the failure, for programs."""
     retry_after_s: ClassVar[int | None] = None
@@ -87,6 +87,32 @@ class ModelNotFoundError(ServiceError):
     http = HTTPStatus.NOT_FOUND
     grpc = StatusCode.NOT_FOUND
     reason = "MODEL_NOT_FOUND"
+
+
+class RefusedError(ServiceError):
+    """A request that TensorFlow Serving refuses, or would refuse, in its own code and words.
+
+    Its clients match on them. Said on the gRPC edge alone, where its API is passed through.
+    """
+
+    title = "Refused"
+    http = HTTPStatus.BAD_REQUEST
+    grpc = StatusCode.INVALID_ARGUMENT
+    reason = "REFUSED"
+
+    def __init__(self, code: StatusCode, message: str) -> None:
+        """Keep both."""
+        super().__init__(message)
+        self.grpc = code
+
+
+class NotServedError(ServiceError):
+    """The call exists, and is not for callers of this gateway."""
+
+    title = "Not served"
+    http = HTTPStatus.NOT_IMPLEMENTED
+    grpc = StatusCode.UNIMPLEMENTED
+    reason = "NOT_SERVED"
 
 
 class ModelUnavailableError(ServiceError):

@@ -83,6 +83,8 @@ class Models:
         self._timeout_s = timeout_s
         self._warned: set[tuple[str, int]] = set()
         self._states = {name: ModelState(name, None, "The model has not been asked yet") for name in names}
+        self.changed = asyncio.Event()
+        """Set when a state changes, and replaced: take it before you look at the states, then wait for it."""
 
     def states(self) -> list[ModelState]:
         """Every model, in the order they were named."""
@@ -124,18 +126,24 @@ class Models:
         state = self._states[name]
         try:
             model = await self._newest(name, state.model)
-            self._states[name] = ModelState(name, model, None)
+            self._become(ModelState(name, model, None))
         except ServiceError as error:
-            self._states[name] = replace(self._states[name], problem=str(error))
+            self._become(replace(self._states[name], problem=str(error)))
             if str(error) != state.problem:
                 why = "; ".join([str(error), *getattr(error, "__notes__", ())])
                 log.log(logging.WARNING if state.model else logging.INFO, "model %s: %s", name, why)
         except Exception:  # the watch outlives any surprise
-            self._states[name] = replace(self._states[name], problem="The model cannot be read")
+            self._become(replace(self._states[name], problem="The model cannot be read"))
             log.exception("model %s cannot be read", name)
         else:
             if state.problem or state.model != model:
                 log.info("model %s: version %d answers by %s", name, model.version, model.signature)
+
+    def _become(self, state: ModelState) -> None:
+        if state != self._states[state.name]:
+            self._states[state.name] = state
+            self.changed.set()
+            self.changed = asyncio.Event()
 
     async def _newest(self, name: str, current: ServedModel | None) -> ServedModel:
         """The newest version that answers rightly: a bad new one does not take the good old one down."""

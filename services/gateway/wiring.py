@@ -25,6 +25,7 @@ class Gateway:
     settings: Settings
     login: Login
     models: Models
+    model_server: TensorFlowServing
     admission: Admission
     predictor: Predictor
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,7 +59,9 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     admission = Admission(settings.max_in_flight, settings.max_queued, settings.max_queue_s)
     watch = asyncio.create_task(models.keep_true(settings.model_poll_s))
     try:
-        yield Gateway(settings, Login(users, tokens), models, admission, Predictor(models, server, admission))
+        yield Gateway(
+            settings, Login(users, tokens), models, server, admission, Predictor(models, server, admission)
+        )
     finally:
         watch.cancel()
         with suppress(asyncio.CancelledError):

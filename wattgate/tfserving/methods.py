@@ -11,9 +11,15 @@ import grpc.aio
 
 from wattgate.tfserving.v1 import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
-PREDICT = "/tensorflow.serving.PredictionService/Predict"
-GET_MODEL_METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
-GET_MODEL_STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
+PREDICTION_SERVICE = "tensorflow.serving.PredictionService"
+MODEL_SERVICE = "tensorflow.serving.ModelService"
+
+PREDICT = f"/{PREDICTION_SERVICE}/Predict"
+GET_MODEL_METADATA = f"/{PREDICTION_SERVICE}/GetModelMetadata"
+GET_MODEL_STATUS = f"/{MODEL_SERVICE}/GetModelStatus"
+
+DEFAULT_SIGNATURE = "serving_default"
+"""What a request without a signature's name means."""
 
 
 class PredictionServiceStub:

@@ -1,6 +1,7 @@
 """TensorFlow Serving's calls as the gateway makes them; its failures become ours."""
 
 import logging
+import re
 from functools import reduce
 
 import grpc
@@ -10,7 +11,13 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from services.core import tensors
-from services.core.errors import DeadlineError, ModelFailedError, ModelUnavailableError, ServiceError
+from services.core.errors import (
+    DeadlineError,
+    ModelFailedError,
+    ModelUnavailableError,
+    RefusedError,
+    ServiceError,
+)
 from services.gateway.adapters.balancing import Balancer
 from services.gateway.adapters.targets import MAX_ANSWER_BYTES
 from services.gateway.models import VersionGoneError
@@ -18,6 +25,19 @@ from wattgate.tfserving.methods import GET_MODEL_STATUS, PREDICT
 from wattgate.tfserving.v1 import get_model_status_pb2, predict_pb2
 
 log = logging.getLogger(__name__)
+
+_OF_THE_REQUEST = {
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.OUT_OF_RANGE,
+    grpc.StatusCode.UNIMPLEMENTED,
+}
+"""Codes of refusals that are the request's fault."""
+
+_PATH = re.compile(r"(?<![\w/.)\]}])/(?!job:)\w|\w://|\b[A-Za-z]:\\")
+_MAX_WORDS_BYTES = 1024
+"""Of a message: gRPC drops trailers over 8 kB, and they carry it twice."""
 
 
 class TensorFlowServing:
@@ -78,6 +98,25 @@ class TensorFlowServing:
             return tensors.decode(response.outputs[output], max_bytes=MAX_ANSWER_BYTES)
         except (DecodeError, tensors.InvalidTensorError) as error:
             raise ModelFailedError("The model server answered a tensor that cannot be read") from error
+
+    async def forward(self, method: str, request: bytes, *, timeout_s: float) -> bytes:
+        """The answer to a caller's own request; both as they came.
+
+        Raises RefusedError with the model server's code and words where the request is at fault.
+        """
+        try:
+            return await self._balancer.call(method, request, timeout_s=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _OF_THE_REQUEST:
+                raise RefusedError(error.code(), shown(error.details() or "")) from error
+            raise ours(error, timeout_s) from error
+
+
+def shown(words: str) -> str:
+    """What a caller is shown of the model server's words: as much as fits, nothing where they name paths."""
+    if _PATH.search(words):
+        return "The model server's words for this name paths and are not shown; its log has them"
+    return words.encode("utf-8", "replace")[:_MAX_WORDS_BYTES].decode("utf-8", "ignore")
 
 
 def _available(answer: bytes) -> set[int]:

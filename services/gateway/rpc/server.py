@@ -5,21 +5,24 @@ from contextlib import asynccontextmanager
 
 import grpc
 import grpc.aio
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 from services.core.interceptors import Around, Authenticated, Deserialized, ErrorsToStatus
 from services.gateway.admission import Admission
 from services.gateway.login import Caller
+from services.gateway.rpc import health, pass_through
 from services.gateway.rpc.calls import Context
 from services.gateway.rpc.servicer import ForecastServicer
 from services.gateway.settings import Settings, StartError
 from services.gateway.tokens import bearer_token
 from services.gateway.wiring import Gateway
 from wattgate.forecast.v1.forecast_service_pb2_grpc import add_ForecastServiceServicer_to_server
+from wattgate.tfserving.methods import PREDICT
 
 _FRAMING_BYTES = 64 * 1024
 """What a message may have beside the file."""
 
-_FORECAST = "/wattgate.forecast.v1.ForecastService/Forecast"
+_FORECASTS = {"/wattgate.forecast.v1.ForecastService/Forecast", PREDICT}
 
 _MOST_STREAMS = 100
 """Calls of one connection at a time."""
@@ -33,7 +36,12 @@ def create_server(gateway: Gateway) -> grpc.aio.Server:
         return await gateway.login.caller(bearer_token(authorization))
 
     server = grpc.aio.server(
-        interceptors=[ErrorsToStatus(), NotWhenFull(gateway.admission), Authenticated(admit), Deserialized()],
+        interceptors=[
+            ErrorsToStatus(),
+            NotWhenFull(gateway.admission),
+            Authenticated(admit, open_to_all=health.METHODS),
+            Deserialized(),
+        ],
         options=[
             ("grpc.max_receive_message_length", settings.max_upload_bytes + _FRAMING_BYTES),
             # A port that is taken is an error, but for workers, which share it.
@@ -49,13 +57,25 @@ def create_server(gateway: Gateway) -> grpc.aio.Server:
             ("grpc.max_connection_age_ms", 300_000),
         ],
     )
-    add_ForecastServiceServicer_to_server(ForecastServicer(gateway), server)
+    add_services(gateway, server)
     address = f"{settings.bind_address}:{settings.grpc_port}"
     try:
         server.add_secure_port(address, _credentials(settings))
     except RuntimeError as error:
         raise StartError(f"gRPC cannot listen on {address}: is the port taken?") from error
     return server
+
+
+def add_services(gateway: Gateway, server: grpc.aio.Server) -> None:
+    """All that there is to call."""
+    add_ForecastServiceServicer_to_server(ForecastServicer(gateway), server)
+    server.add_generic_rpc_handlers(pass_through.handlers(gateway))
+    add_HealthServicer_to_server(health.HealthServicer(gateway), server)
+    if gateway.settings.docs:
+        # Imported in development alone.
+        from services.gateway.rpc import reflection
+
+        reflection.add_to(server)
 
 
 class NotWhenFull(Around):
@@ -68,7 +88,7 @@ class NotWhenFull(Around):
     @asynccontextmanager
     async def around(self, context: Context, method: str, *, streams: bool) -> AsyncIterator[None]:
         """Streams wait instead: their callers are held back."""
-        if method == _FORECAST:
+        if method in _FORECASTS:
             self._admission.check()
         yield
 

@@ -15,6 +15,7 @@ HTTP_OF = {
     StatusCode.NOT_FOUND: {404},
     StatusCode.RESOURCE_EXHAUSTED: {413, 429},
     StatusCode.UNAVAILABLE: {503},
+    StatusCode.UNIMPLEMENTED: {501},
     StatusCode.DEADLINE_EXCEEDED: {504},
     StatusCode.INTERNAL: {500, 502},
 }

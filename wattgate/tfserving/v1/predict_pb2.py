@@ -26,7 +26,7 @@ from wattgate.tfserving.v1 import model_pb2 as wattgate_dot_tfserving_dot_v1_dot
 from wattgate.tfserving.v1 import tensor_pb2 as wattgate_dot_tfserving_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#wattgate/tfserving/v1/predict.proto\x12\x15wattgate.tfserving.v1\x1a!wattgate/tfserving/v1/model.proto\x1a\"wattgate/tfserving/v1/tensor.proto\"\xf3\x01\n\x0ePredictRequest\x12\x34\n\nmodel_spec\x18\x01 \x01(\x0b\x32 .wattgate.tfserving.v1.ModelSpec\x12\x41\n\x06inputs\x18\x02 \x03(\x0b\x32\x31.wattgate.tfserving.v1.PredictRequest.InputsEntry\x12\x15\n\routput_filter\x18\x03 \x03(\t\x1aQ\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x05value\x18\x02 \x01(\x0b\x32\".wattgate.tfserving.v1.TensorProto:\x02\x38\x01\"\xe1\x01\n\x0fPredictResponse\x12\x44\n\x07outputs\x18\x01 \x03(\x0b\x32\x33.wattgate.tfserving.v1.PredictResponse.OutputsEntry\x12\x34\n\nmodel_spec\x18\x02 \x01(\x0b\x32 .wattgate.tfserving.v1.ModelSpec\x1aR\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x05value\x18\x02 \x01(\x0b\x32\".wattgate.tfserving.v1.TensorProto:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#wattgate/tfserving/v1/predict.proto\x12\x15wattgate.tfserving.v1\x1a!wattgate/tfserving/v1/model.proto\x1a\"wattgate/tfserving/v1/tensor.proto\"\x86\x02\n\x0ePredictRequest\x12\x34\n\nmodel_spec\x18\x01 \x01(\x0b\x32 .wattgate.tfserving.v1.ModelSpec\x12\x41\n\x06inputs\x18\x02 \x03(\x0b\x32\x31.wattgate.tfserving.v1.PredictRequest.InputsEntry\x12\x15\n\routput_filter\x18\x03 \x03(\t\x12\x11\n\tclient_id\x18\x06 \x01(\x0c\x1aQ\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x05value\x18\x02 \x01(\x0b\x32\".wattgate.tfserving.v1.TensorProto:\x02\x38\x01\"\xe1\x01\n\x0fPredictResponse\x12\x44\n\x07outputs\x18\x01 \x03(\x0b\x32\x33.wattgate.tfserving.v1.PredictResponse.OutputsEntry\x12\x34\n\nmodel_spec\x18\x02 \x01(\x0b\x32 .wattgate.tfserving.v1.ModelSpec\x1aR\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x05value\x18\x02 \x01(\x0b\x32\".wattgate.tfserving.v1.TensorProto:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,11 +38,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._loaded_options = None
   _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_options = b'8\001'
   _globals['_PREDICTREQUEST']._serialized_start=134
-  _globals['_PREDICTREQUEST']._serialized_end=377
-  _globals['_PREDICTREQUEST_INPUTSENTRY']._serialized_start=296
-  _globals['_PREDICTREQUEST_INPUTSENTRY']._serialized_end=377
-  _globals['_PREDICTRESPONSE']._serialized_start=380
-  _globals['_PREDICTRESPONSE']._serialized_end=605
-  _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_start=523
-  _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_end=605
+  _globals['_PREDICTREQUEST']._serialized_end=396
+  _globals['_PREDICTREQUEST_INPUTSENTRY']._serialized_start=315
+  _globals['_PREDICTREQUEST_INPUTSENTRY']._serialized_end=396
+  _globals['_PREDICTRESPONSE']._serialized_start=399
+  _globals['_PREDICTRESPONSE']._serialized_end=624
+  _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_start=542
+  _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_end=624
 # @@protoc_insertion_point(module_scope)

@@ -50,6 +50,9 @@ class PredictRequest(_message.Message):
     MODEL_SPEC_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
     OUTPUT_FILTER_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.bytes
+    """Whose requests these are, for a server that cares."""
     @_builtins.property
     def model_spec(self) -> _model_pb2.ModelSpec: ...
     @_builtins.property
@@ -66,10 +69,11 @@ class PredictRequest(_message.Message):
         model_spec: _model_pb2.ModelSpec | None = ...,
         inputs: _abc.Mapping[_builtins.str, _tensor_pb2.TensorProto] | None = ...,
         output_filter: _abc.Iterable[_builtins.str] | None = ...,
+        client_id: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model_spec", b"model_spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "model_spec", b"model_spec", "output_filter", b"output_filter"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "inputs", b"inputs", "model_spec", b"model_spec", "output_filter", b"output_filter"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,151 @@
+"""Every method of every service of the gRPC edge needs a token, but for health."""
+
+from types import SimpleNamespace
+
+import grpc
+import grpc.aio
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc import StatusCode
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
+from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
+from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+
+from services.gateway.rpc.server import add_services
+from tests.integration.gateway.in_process import edges
+
+ENOUGH_S = 10
+OPEN = {"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"}
+REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+
+
+class Registry:
+    """In a server's place: what is registered with it."""
+
+    def __init__(self):
+        self.methods = set()
+
+    def add_generic_rpc_handlers(self, handlers):
+        for handler in handlers:
+            self.methods |= handler._method_handlers.keys()
+
+    def add_registered_method_handlers(self, _service, _handlers):
+        """The same once more."""
+
+
+def registered(gateway):
+    registry = Registry()
+    add_services(gateway, registry)
+    return registry.methods
+
+
+def official():
+    """The methods of TensorFlow Serving's own stubs."""
+    names = []
+    channel = SimpleNamespace(unary_unary=lambda path, *_, **__: names.append(path))
+    PredictionServiceStub(channel)
+    ModelServiceStub(channel)
+    return set(names)
+
+
+async def code_of(edge, method, metadata):
+    """The status of a call with an empty message, of whatever kind it is."""
+    call = edge.rpc.stream_stream(method)(iter([b""]), metadata=metadata, timeout=ENOUGH_S)
+    if method.endswith("/Watch"):
+        await call.read()
+        call.cancel()
+        return StatusCode.OK
+    try:
+        async for _ in call:
+            pass
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return StatusCode.OK
+
+
+async def test_without_a_token_nothing_is_answered_but_health(edge, model_server):
+    methods = registered(edge.gateway)
+    assert methods >= official() | OPEN | {REFLECTION}
+    assert len(methods) == len(official()) + len(OPEN) + 1 + 4  # and ForecastService
+    token = edge.metadata[0][1]
+    refused = [
+        None,
+        (),
+        (("authorization", "Bearer nonsense"),),
+        (("authorization", token[:-2]),),
+        (("authorization", token.removeprefix("Bearer ")),),
+        (("authorization", token), ("authorization", token)),
+    ]
+    for method in methods:
+        for metadata in refused:
+            expected = StatusCode.OK if method in OPEN else StatusCode.UNAUTHENTICATED
+            assert await code_of(edge, method, metadata) is expected, (method, metadata)
+        if method not in OPEN:
+            assert await code_of(edge, method, edge.metadata) is not StatusCode.UNAUTHENTICATED, method
+    assert await code_of(edge, "/wattgate.forecast.v1.ForecastService/Other", ()) is StatusCode.UNIMPLEMENTED
+    # With a token, an empty request of a model's status names no model: nothing was passed on at all.
+    assert model_server.calls == []
+
+
+async def test_what_of_tensorflow_servings_api_is_not_passed_through_is_unimplemented(edge, model_server):
+    for method in official():
+        served = method.endswith(("/Predict", "/GetModelMetadata", "/GetModelStatus"))
+        expected = StatusCode.INVALID_ARGUMENT if served else StatusCode.UNIMPLEMENTED
+        assert await code_of(edge, method, edge.metadata) is expected, method
+    assert model_server.calls == []
+
+
+async def asked(edge, **request):
+    stub = ServerReflectionStub(edge.rpc)
+    call = stub.ServerReflectionInfo(
+        iter([reflection_pb2.ServerReflectionRequest(**request)]), metadata=edge.metadata, timeout=ENOUGH_S
+    )
+    return await call.read()
+
+
+async def test_reflection_tells_of_every_service_that_is_registered_and_how_it_is_called(edge):
+    answer = await asked(edge, list_services="")
+    services = {service.name for service in answer.list_services_response.service}
+    assert services == {method.split("/")[1] for method in registered(edge.gateway)}
+    told = set()
+    for service in services:
+        pool = DescriptorPool()
+
+        async def add(name=None, symbol=None, pool=pool):
+            found = await asked(
+                edge, **({"file_by_filename": name} if name else {"file_containing_symbol": symbol})
+            )
+            for raw in found.file_descriptor_response.file_descriptor_proto:
+                file = FileDescriptorProto.FromString(raw)
+                for dependency in file.dependency:
+                    await add(dependency)
+                pool.Add(file)
+
+        await add(symbol=service)
+        methods = pool.FindServiceByName(service).methods
+        assert all(method.input_type.full_name and method.output_type.full_name for method in methods)
+        told |= {f"/{service}/{method.name}" for method in methods}
+    refused = {method for method in registered(edge.gateway) if await is_unimplemented(edge, method)}
+    assert told == registered(edge.gateway) - refused
+
+
+async def is_unimplemented(edge, method):
+    return await code_of(edge, method, edge.metadata) is StatusCode.UNIMPLEMENTED
+
+
+async def test_in_production_there_is_no_reflection(home, model_server):
+    async with edges(home, model_server.address) as edge:
+        assert REFLECTION not in registered(edge.gateway)
+        assert await is_unimplemented(edge, REFLECTION)
+        for name in (
+            "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+            "grpc.channelz.v1.Channelz/GetServers",
+        ):
+            assert await is_unimplemented(edge, f"/{name}")
+
+
+@pytest.mark.parametrize("metadata", [(), (("authorization", "Bearer x"),)])
+async def test_reflection_needs_a_token(edge, metadata):
+    assert await code_of(edge, REFLECTION, metadata) is StatusCode.UNAUTHENTICATED

@@ -1,0 +1,485 @@
+"""What of TensorFlow Serving's requests is passed through, and what never reaches a model server."""
+
+import random
+from collections import Counter
+from types import SimpleNamespace
+
+import grpc
+import numpy as np
+import pytest
+
+from pipelines.spec import SIGNATURE
+from services.core import tensors
+from services.core.errors import (
+    DeadlineError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    ModelUnavailableError,
+    NotServedError,
+    RefusedError,
+    ServiceError,
+    TooLargeError,
+    reported,
+)
+from services.core.interceptors import Deserialized
+from services.gateway.adapters.tfserving import shown
+from services.gateway.admission import Admission
+from services.gateway.models import Models, ModelState, ServedModel
+from services.gateway.rpc import pass_through
+from tests.specs import a_spec
+from wattgate.tfserving.methods import GET_MODEL_METADATA, GET_MODEL_STATUS, PREDICT
+from wattgate.tfserving.v1 import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
+
+SPEC = a_spec(signatures=("compiled", "serving_default"), batch_sizes=(1, 8, 32))
+ANSWER = b"an answer, as it came"
+MOST_BYTES = 1024 * 1024
+
+
+class Context:
+    """A call of a patient caller."""
+
+    def __init__(self, left_s=None):
+        self._left_s = left_s
+
+    def time_remaining(self):
+        return self._left_s
+
+
+class ModelServer:
+    """Records what is forwarded."""
+
+    def __init__(self):
+        self.forwarded = []
+        self.answer = ANSWER
+
+    async def forward(self, method, request, *, timeout_s):
+        self.forwarded.append((method, request, timeout_s))
+        return self.answer
+
+
+@pytest.fixture
+def server():
+    return ModelServer()
+
+
+@pytest.fixture
+def gateway(server):
+    models = Models(server, ["gru", "cnn"], timeout_s=1)
+    models._become(ModelState("gru", ServedModel("gru", 1, "compiled", SPEC), None))
+    return SimpleNamespace(
+        settings=SimpleNamespace(timeout_s=3.0, max_predict_bytes=MOST_BYTES),
+        models=models,
+        model_server=server,
+        admission=Admission(2, 2, 1.0),
+    )
+
+
+@pytest.fixture
+def call(gateway):
+    """Call a method with encoded messages as the edge does; raises what callers are told."""
+    handlers = pass_through.handlers(gateway)
+
+    async def ask(method, raw, *, left_s=None):
+        details = SimpleNamespace(method=method, invocation_metadata=())
+
+        async def found(_details):
+            return next(filter(None, (handler.service(details) for handler in handlers)))
+
+        handler = await Deserialized().intercept_service(found, details)
+        try:
+            return await handler.unary_unary(raw, Context(left_s))
+        except Exception as error:
+            raise reported(error) from error
+
+    return ask
+
+
+def predict_request(batch=1, *, signature="compiled", packed=True, model="gru", filters=(), **changes):
+    request = predict_pb2.PredictRequest(output_filter=filters)
+    request.model_spec.name, request.model_spec.signature_name = model, signature
+    windows = np.full((batch, 672, 7), 0.5, np.float32)
+    tensors.encode(windows, request.inputs["window"], packed=packed)
+    for name, value in changes.items():
+        setattr(request.inputs["window"], name, value)
+    return request
+
+
+def shaped(*dims, **fields):
+    """A request whose tensor names a shape, and has what `fields` say."""
+    request = predict_request(tensor_content=b"")
+    tensor = request.inputs["window"]
+    del tensor.tensor_shape.dim[:]
+    for size in dims:
+        tensor.tensor_shape.dim.add(size=size)
+    for name, value in fields.items():
+        if isinstance(value, list):
+            getattr(tensor, name).extend(value)
+        else:
+            setattr(tensor, name, value)
+    return request
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize(
+    ("signature", "batches"),
+    [("compiled", (1, 8, 32)), ("serving_default", (1, 2, 31, 32)), ("", (1, 5, 32))],
+)
+async def test_a_request_that_fits_is_forwarded_to_the_byte(call, server, signature, batches, packed):
+    for batch in batches:
+        request = predict_request(batch, signature=signature, packed=packed, filters=["forecast"])
+        # As no serialiser of ours would write it: the fields the other way round.
+        raw = b"".join(
+            predict_pb2.PredictRequest(**{name: value}).SerializeToString()
+            for name, value in (
+                ("output_filter", request.output_filter),
+                ("inputs", request.inputs),
+                ("model_spec", request.model_spec),
+            )
+        )
+        assert raw != request.SerializeToString()
+        assert await call(PREDICT, raw) == ANSWER
+        assert server.forwarded.pop()[:2] == (PREDICT, raw)
+
+
+async def test_a_value_that_repeats_may_be_left_out_and_versions_and_labels_be_named(call, server):
+    repeated = shaped(8, 672, 7, float_val=[0.5])
+    repeated.model_spec.version.value = 3
+    labelled = predict_request()
+    labelled.model_spec.version_label = "stable"
+    labelled.client_id = b"me"
+    for request in (repeated, labelled):
+        assert await call(PREDICT, request.SerializeToString()) == ANSWER
+    assert len(server.forwarded) == 2
+
+
+async def test_the_forecast_spec_can_be_asked_for(call, server):
+    request = predict_pb2.PredictRequest(output_filter=[SIGNATURE])
+    request.model_spec.name, request.model_spec.signature_name = "gru", SIGNATURE
+    assert await call(PREDICT, request.SerializeToString()) == ANSWER
+    tensors.encode(np.zeros((1, 672, 7), np.float32), request.inputs["window"], packed=True)
+    with pytest.raises(InvalidRequestError, match=r"1!=0 .*Sent extra: \{window\}"):
+        await call(PREDICT, request.SerializeToString())
+    assert len(server.forwarded) == 1
+
+
+HUGE = 2**62
+UNFIT = {
+    "another dtype": predict_request(dtype=2),
+    "no dtype": predict_request(dtype=0),
+    "an unknown dtype": predict_request(dtype=1000),
+    "no dimensions": shaped(tensor_content=b"\0" * 4),
+    "a rank too low": shaped(672, 7, tensor_content=b"\0" * 4 * 672 * 7),
+    "a rank too high": shaped(1, 1, 672, 7, tensor_content=b"\0" * 4 * 672 * 7),
+    "300 dimensions": shaped(*[1] * 300, float_val=[1.0]),
+    "another window": shaped(1, 671, 7, tensor_content=b"\0" * 4 * 671 * 7),
+    "the window turned": shaped(1, 7, 672, tensor_content=b"\0" * 4 * 671 * 7),
+    "no windows": shaped(0, 672, 7, float_val=[1.0]),
+    "minus one window": shaped(-1, 672, 7, float_val=[1.0]),
+    "more windows than in any batch": shaped(33, 672, 7, float_val=[1.0]),
+    "a size nothing was compiled for": shaped(2, 672, 7, float_val=[1.0]),
+    "dimensions that overflow": shaped(HUGE, HUGE, HUGE, float_val=[1.0]),
+    "windows that overflow": shaped(HUGE, 672, 7, float_val=[1.0]),
+    "a byte too few": predict_request(tensor_content=b"\0" * (4 * 672 * 7 - 1)),
+    "a byte too many": predict_request(tensor_content=b"\0" * (4 * 672 * 7 + 1)),
+    "a value too many": shaped(1, 672, 7, float_val=[1.0] * (672 * 7 + 1)),
+    "no value": shaped(1, 672, 7),
+    "values twice": shaped(1, 672, 7, tensor_content=b"\0" * 4 * 672 * 7, float_val=[1.0]),
+    "values of another type": shaped(1, 672, 7, int_val=[1]),
+    "strings beside": shaped(1, 672, 7, float_val=[1.0], string_val=[b"x"]),
+}
+UNKNOWN_RANK = shaped(1, 672, 7, float_val=[1.0])
+UNKNOWN_RANK.inputs["window"].tensor_shape.unknown_rank = True
+UNFIT["an unknown rank"] = UNKNOWN_RANK
+
+
+@pytest.mark.parametrize("fault", UNFIT)
+async def test_a_tensor_that_does_not_fit_never_reaches_a_model_server(call, server, fault):
+    with pytest.raises(InvalidRequestError, match=r"^input window "):
+        await call(PREDICT, UNFIT[fault].SerializeToString())
+    assert server.forwarded == []
+
+
+def renamed(*names):
+    request = predict_request()
+    for name in names:
+        request.inputs[name].CopyFrom(request.inputs["window"])
+    del request.inputs["window"]
+    return request
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ((), "0!=1 len({}) != len({window}). Sent extra: {}. Missing but required: {window}."),
+        (("x",), "1!=1 len({x}) != len({window}). Sent extra: {x}. Missing but required: {window}."),
+        (
+            ("x", "y"),
+            "2!=1 len({x, y}) != len({window}). Sent extra: {x, y}. Missing but required: {window}.",
+        ),
+    ],
+)
+async def test_other_inputs_are_refused_in_the_model_servers_words(call, server, names, said):
+    with pytest.raises(InvalidRequestError) as caught:
+        await call(PREDICT, renamed(*names).SerializeToString())
+    assert str(caught.value) == f"input size does not match signature: {said}"
+    assert server.forwarded == []
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        (
+            ["x"],
+            "output tensor alias not found in signature: x Outputs expected to be in the set {forecast}.",
+        ),
+        (["forecast", "x"], "output tensor alias not found in signature: x"),
+        (["forecast", "forecast"], "duplicate output tensor alias: forecast"),
+        ([f"o{i}" for i in range(100_000)], "output tensor alias not found in signature: o0"),
+    ],
+)
+async def test_outputs_that_are_not_the_models_are_refused(call, server, filters, said):
+    with pytest.raises(InvalidRequestError) as caught:
+        await call(PREDICT, predict_request(filters=filters).SerializeToString())
+    assert str(caught.value).startswith(said)
+    assert server.forwarded == []
+
+
+@pytest.mark.parametrize("signature", ["other", "x" * 10_000, "forecast"])
+async def test_signatures_that_do_not_forecast_are_not_found(call, server, signature):
+    with pytest.raises(RefusedError) as caught:
+        await call(PREDICT, predict_request(signature=signature).SerializeToString())
+    assert caught.value.grpc is grpc.StatusCode.FAILED_PRECONDITION
+    assert str(caught.value) == f'Serving signature key "{signature[:64]}" not found.'
+    assert server.forwarded == []
+
+
+def naming(kind, name, version=None):
+    message = kind()
+    message.model_spec.name = name
+    if version is not None:
+        message.model_spec.version.value = version
+    return message.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "said"),
+    [
+        (PREDICT, predict_pb2.PredictRequest, "Servable not found for request: {}"),
+        (
+            GET_MODEL_METADATA,
+            get_model_metadata_pb2.GetModelMetadataRequest,
+            "Servable not found for request: {}",
+        ),
+        (
+            GET_MODEL_STATUS,
+            get_model_status_pb2.GetModelStatusRequest,
+            "Could not find any versions of model {name}",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "version", "which"), [("lstm", None, "Latest(lstm)"), ("lstm", 7, "Specific(lstm, 7)")]
+)
+async def test_models_that_are_not_this_gateways_are_not_found(
+    call, server, method, kind, said, name, version, which
+):
+    with pytest.raises(ModelNotFoundError) as caught:
+        await call(method, naming(kind, name, version))
+    assert str(caught.value) == said.format(which, name=name)
+    assert server.forwarded == []
+
+
+async def test_a_request_that_names_no_model_is_refused(call, server):
+    with pytest.raises(InvalidRequestError, match=r"^ModelSpec has no name specified"):
+        await call(PREDICT, b"")
+    for method in (GET_MODEL_METADATA, GET_MODEL_STATUS):
+        with pytest.raises(InvalidRequestError, match=r"^Missing ModelSpec$"):
+            await call(method, b"")
+        with pytest.raises(InvalidRequestError, match=r"^ModelSpec has no name specified"):
+            await call(method, b"\x0a\x00")
+    assert server.forwarded == []
+
+
+async def test_a_model_of_which_nothing_is_known_yet_is_unavailable(call, server):
+    with pytest.raises(ModelUnavailableError):
+        await call(PREDICT, predict_request(model="cnn").SerializeToString())
+    assert server.forwarded == []
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "/tensorflow.serving.PredictionService/Classify",
+        "/tensorflow.serving.PredictionService/Regress",
+        "/tensorflow.serving.PredictionService/MultiInference",
+        "/tensorflow.serving.ModelService/HandleReloadConfigRequest",
+    ],
+)
+async def test_what_changes_or_was_never_asked_for_is_not_served(call, server, method):
+    with pytest.raises(NotServedError):
+        await call(method, b"\x0a\x00")
+    assert server.forwarded == []
+
+
+async def test_questions_are_forwarded_and_answered_to_the_byte(call, server):
+    for method, kind in (
+        (GET_MODEL_METADATA, get_model_metadata_pb2.GetModelMetadataRequest),
+        (GET_MODEL_STATUS, get_model_status_pb2.GetModelStatusRequest),
+    ):
+        raw = naming(kind, "gru")
+        status = get_model_status_pb2.GetModelStatusResponse()
+        status.model_version_status.add(version=1, state=30).status.SetInParent()
+        server.answer = status.SerializeToString()
+        assert await call(method, raw) == server.answer
+        assert server.forwarded.pop()[:2] == (method, raw)
+
+
+async def test_a_status_shows_no_paths_and_is_else_as_it_came(call, server):
+    status = get_model_status_pb2.GetModelStatusResponse()
+    for version, words in ((1, ""), (2, "out of memory"), (3, "cannot read /srv/models/gru/3")):
+        status.model_version_status.add(version=version, state=30).status.error_message = words
+    server.answer = status.SerializeToString()
+    answer = await call(GET_MODEL_STATUS, naming(get_model_status_pb2.GetModelStatusRequest, "gru"))
+    found = get_model_status_pb2.GetModelStatusResponse.FromString(answer)
+    assert [each.status.error_message for each in found.model_version_status][:2] == ["", "out of memory"]
+    assert b"/srv" not in answer
+    assert [each.version for each in found.model_version_status] == [1, 2, 3]
+    server.answer = b"\xff"
+    with pytest.raises(ServiceError, match="cannot be read"):
+        await call(GET_MODEL_STATUS, naming(get_model_status_pb2.GetModelStatusRequest, "gru"))
+
+
+async def test_messages_have_limits(call, server):
+    raw = predict_request().SerializeToString()
+    # An empty name is no output; what counts is how far it gets.
+    await_too_large = raw + b"\x1a\x00" * ((MOST_BYTES - len(raw)) // 2 + 1)
+    with pytest.raises(TooLargeError, match="1,048,576 is the limit"):
+        await call(PREDICT, await_too_large)
+    with pytest.raises(InvalidRequestError, match="alias"):
+        await call(PREDICT, await_too_large[:MOST_BYTES])
+    for method in (GET_MODEL_METADATA, GET_MODEL_STATUS):
+        with pytest.raises(TooLargeError):
+            await call(method, b"\x0a\x00" * (32 * 1024 + 1))
+    assert server.forwarded == []
+
+
+def field(number, content):
+    assert len(content) < 128
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        field(7, b""),  # request_options of PredictRequest
+        field(1, field(15, b"x")),  # nothing of ModelSpec
+        field(2, field(1, b"window") + field(2, field(15, b"x"))),  # variant_val, which can be nested
+        field(2, field(1, b"window") + field(2, field(2, field(9, b"")))),  # nothing of TensorShapeProto
+    ],
+)
+async def test_fields_that_nobody_looks_at_here_are_not_passed_through(call, server, more):
+    with pytest.raises(InvalidRequestError, match="not passed through"):
+        await call(PREDICT, predict_request().SerializeToString() + more)
+    assert server.forwarded == []
+
+
+async def test_a_deadline_travels_on_less_a_margin_or_is_refused(call, server):
+    raw = predict_request().SerializeToString()
+    status = naming(get_model_status_pb2.GetModelStatusRequest, "gru")
+    server.answer = b""
+    for method, request in ((PREDICT, raw), (GET_MODEL_STATUS, status)):
+        for given_s, longest_s in ((None, 3.0), (60, 3.0), (1, 1)):
+            await call(method, request, left_s=given_s)
+            timeout_s = server.forwarded.pop()[2]
+            assert longest_s - 0.5 < timeout_s <= longest_s - 0.02
+        with pytest.raises(DeadlineError):
+            await call(method, request, left_s=0.099)
+    assert server.forwarded == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "input size does not match signature: 1!=1 len({x}) != len({window}).",
+        'Serving signature key "and/or" not found.',
+        "In[0]: [1,2] [[{{node gru/dense/MatMul}}]] on /job:localhost/replica:0",
+    ],
+)
+def test_words_without_paths_are_shown(words):
+    assert shown(words) == words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "cannot read /srv/models/gru/3/saved_model.pb",
+        "No such file: /models",
+        '"/srv/models" is missing',
+        "gs://bucket/models/gru",
+        "C:\\models\\gru",
+        "at=/usr/lib/x.py",
+    ],
+)
+def test_words_with_paths_are_not(words):
+    assert shown(words) == "The model server's words for this name paths and are not shown; its log has them"
+
+
+def test_words_are_not_endless():
+    assert shown("ä" * 10_000) == "ä" * 512
+
+
+# What mutations meet: the request's fault (3, 5, 9), its size (8), and nothing else.
+CODES = {"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED", "UNAVAILABLE"}
+
+
+async def test_ten_thousand_mutated_requests_are_refused_in_order_or_fit(call, server):
+    dice = random.Random(11)
+    sources = [
+        predict_request(filters=["forecast"]).SerializeToString(),
+        predict_request(signature="serving_default", packed=False).SerializeToString(),
+        shaped(1, 672, 7, float_val=[0.5]).SerializeToString(),
+        renamed("x").SerializeToString(),
+    ]
+    outcomes, refusals = Counter(), []
+    for _ in range(10_000):
+        raw = mutated(dice, sources)
+        try:
+            await call(PREDICT, raw)
+            outcomes["forwarded"] += 1
+        except ServiceError as error:
+            refusals.append(error)
+            outcomes[error.grpc.name] += 1
+    assert [error.__cause__ for error in refusals if type(error) is ServiceError] == []  # bugs
+    assert max(len(str(error)) for error in refusals) < 600
+    assert outcomes.keys() <= CODES | {"forwarded"}
+    assert outcomes["forwarded"] == len(server.forwarded) > 100
+    assert outcomes["INVALID_ARGUMENT"] > 1000
+    for _, raw, _ in server.forwarded:
+        request = predict_pb2.PredictRequest.FromString(raw)
+        array = tensors.decode(request.inputs["window"])
+        assert array.dtype == np.float32
+        assert array.shape[1:] == (672, 7)
+        assert len(array) in range(1, 33)
+
+
+def mutated(dice, sources):
+    """A request with some bytes of its first or any part changed, added, taken away or swapped."""
+    raw = bytearray(dice.choice(sources))
+    for _ in range(dice.choice((1, 1, 1, 2, 4, 16))):
+        # Where the structure is: the first bytes and the last.
+        end = len(raw) if dice.random() < 0.3 else min(len(raw), 64)
+        at = dice.randrange(max(end, 1))
+        kind = dice.randrange(6)
+        if kind == 0 and raw:
+            raw[at] ^= 1 << dice.randrange(8)
+        elif kind == 1 and raw:
+            raw[at] = dice.randrange(256)
+        elif kind == 2:
+            raw[at:at] = dice.randbytes(dice.randrange(1, 12))
+        elif kind == 3:
+            del raw[at : at + dice.randrange(1, 12)]
+        elif kind == 4:
+            del raw[max(len(raw) - dice.randrange(64), 0) :]
+        else:
+            raw += dice.choice(sources)[: dice.randrange(64)]
+    return bytes(raw)
