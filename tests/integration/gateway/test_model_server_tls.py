@@ -1,0 +1,171 @@
+"""Gateway and model server over TLS: each shows the other who it is, or nothing is said."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+
+from services.local.pair import HOST, free_ports
+from tests.data import MODELS, SAMPLE
+from tests.integration.gateway.certificates import Signed
+from tests.integration.gateway.in_process import ModelServer, edges
+from wattgate.forecast.v1 import forecast_service_pb2 as pb
+from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceStub
+from wattgate.tfserving.methods import GET_MODEL_STATUS
+from wattgate.tfserving.v1.get_model_status_pb2 import GetModelStatusRequest
+from wattgate.tfserving.v1.model_pb2 import ModelSpec
+
+ENOUGH_S = 10
+CA, OTHER_CA = Signed.authority("ours"), Signed.authority("theirs")
+CSV = SAMPLE.read_bytes()
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Settings of the gateway for an authority to trust and a certificate to show."""
+
+    def write(trusted=CA, shown=None):
+        settings = {"model_server_ca": tmp_path / "ca.pem"}
+        settings["model_server_ca"].write_bytes(trusted.pem)
+        if shown:
+            settings["model_server_certificate"] = tmp_path / "gateway.pem"
+            settings["model_server_certificate"].write_bytes(shown.pem)
+            settings["model_server_key"] = tmp_path / "gateway.key"
+            settings["model_server_key"].write_bytes(shown.key)
+        return settings
+
+    return write
+
+
+async def answers(edge):
+    """What a forecast over each edge ends with, and a call that is passed through."""
+    https = await edge.https.post("/predict/gru", files={"file": CSV})
+    status = GetModelStatusRequest(model_spec=ModelSpec(name="gru")).SerializeToString()
+    codes = []
+    for call in (
+        ForecastServiceStub(edge.rpc).Forecast(
+            pb.ForecastRequest(model="gru", file=pb.MeterFile(csv=CSV)),
+            metadata=edge.metadata,
+            timeout=ENOUGH_S,
+        ),
+        edge.rpc.unary_unary(GET_MODEL_STATUS)(status, metadata=edge.metadata, timeout=ENOUGH_S),
+    ):
+        try:
+            await call
+        except grpc.aio.AioRpcError as error:
+            codes.append(error.code().name)
+        else:
+            codes.append("OK")
+    return https.status_code, *codes
+
+
+UNAVAILABLE = (503, "UNAVAILABLE", "UNAVAILABLE")
+ANSWERED = (200, "OK", "OK")
+
+SERVERS = {
+    "another authority": OTHER_CA.sign(),
+    "another name": CA.sign(("model-server.example",)),
+    "expired": CA.sign(has_expired=True),
+    "signed by itself": Signed.by_itself(),
+}
+
+
+def serving(shown, *, asks=None):
+    """Credentials of a model server; it asks for certificates by the authority `asks`."""
+    return grpc.ssl_server_credentials(
+        [(shown.key, shown.pem)],
+        root_certificates=asks.pem if asks else None,
+        require_client_auth=asks is not None,
+    )
+
+
+@pytest.mark.parametrize("fault", SERVERS)
+async def test_a_model_server_that_proves_nothing_is_told_nothing(home, files, fault):
+    async with (
+        ModelServer(credentials=serving(SERVERS[fault])) as server,
+        edges(home, server.address, **files()) as edge,
+    ):
+        assert await answers(edge) == UNAVAILABLE
+        assert (await edge.https.get("/readyz")).status_code == 503
+        assert server.delivered == 0
+
+
+async def test_a_model_server_without_tls_is_told_nothing_where_tls_is_asked_for(home, files, model_server):
+    async with edges(home, model_server.address, **files()) as edge:
+        assert await answers(edge) == UNAVAILABLE
+    assert model_server.delivered == 0
+
+
+GATEWAYS = {"no certificate": None, "a certificate of another authority": OTHER_CA.sign(("gateway",))}
+
+
+@pytest.mark.parametrize("fault", [*GATEWAYS, "no TLS"])
+async def test_a_gateway_that_proves_nothing_is_not_heard(home, files, fault):
+    settings = {} if fault == "no TLS" else files(shown=GATEWAYS[fault])
+    async with (
+        ModelServer(credentials=serving(CA.sign(), asks=CA)) as server,
+        edges(home, server.address, **settings) as edge,
+    ):
+        assert await answers(edge) == UNAVAILABLE
+        assert server.delivered == 0
+
+
+async def test_both_prove_who_they_are_and_forecasts_are_answered(home, files):
+    async with (
+        ModelServer(credentials=serving(CA.sign(), asks=CA)) as server,
+        edges(home, server.address, **files(shown=CA.sign(("gateway",)))) as edge,
+    ):
+        await edge.until_ready()
+        assert await answers(edge) == ANSWERED
+        assert server.delivered > 0
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory):
+    """The address of the embedded model server, which asks for certificates by its SSLConfig file."""
+    folder = tmp_path_factory.mktemp("embedded")
+    shown, port = CA.sign(), free_ports().model_server
+    fields = {"server_key": shown.key, "server_cert": shown.pem, "custom_ca": CA.pem}
+    quoted = [f'{name}: "{pem.decode()!r}"'.replace("'", "") for name, pem in fields.items()]
+    (folder / "ssl.config").write_text("\n".join([*quoted, "client_verify: true"]))
+    flags = [
+        f"--bind_address={HOST}",
+        f"--port={port}",
+        "--model_name=gru",
+        f"--model_base_path={MODELS / 'gru'}",
+        f"--ssl_config_file={folder / 'ssl.config'}",
+        "--enable_grpc_healthcheck_service=true",
+    ]
+    log = folder / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen([sys.executable, "-m", "services.serving", *flags], stdout=out, stderr=out)
+    try:
+        _wait_for("Running gRPC", log, process)
+        yield f"localhost:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(words: str, log: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while words not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
+
+
+async def test_the_embedded_model_server_hears_only_the_gateway_that_it_trusts(home, files, embedded):
+    only = {"models": ("gru",), "default_model": "gru"}
+    async with edges(home, embedded, **only, **files(shown=CA.sign(("gateway",)))) as edge:
+        await edge.until_ready()
+        assert await answers(edge) == ANSWERED
+    for shown in GATEWAYS.values():
+        async with edges(home, embedded, **only, **files(shown=shown)) as edge:
+            assert await answers(edge) == UNAVAILABLE
+    async with edges(home, embedded, **only) as edge:
+        assert await answers(edge) == UNAVAILABLE
