@@ -46,6 +46,24 @@ def gateway(home, all_servers):
         yield gateway
 
 
+@pytest.fixture(scope="session")
+def balancing(home, all_servers):
+    """A gateway before all three, that looks often for what they serve; for tests that do not break it."""
+    addresses = [server.address for server in all_servers]
+    with Gateway(home, addresses, max_in_flight=64, model_poll_s=0.5) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def callers_of_three(balancing, servers):
+    """Callers of that gateway, which has recovered, too."""
+    async with Callers(balancing) as callers:
+        await recovered(callers)
+        for server in servers:
+            server.forget()
+        yield callers
+
+
 @pytest.fixture
 async def callers(gateway, server):
     """Callers of that gateway, which has recovered from what the test before did."""

@@ -35,6 +35,13 @@ def add_row(
         "p99_ms": percentile_ms(outcomes, 99),
         "recovered_s": None if recovered_s is None else round(recovered_s, 2),
         "codes": dict(sorted(Counter(f"{outcome.edge} {outcome.code}" for outcome in outcomes).items())),
+        "failures": dict(
+            Counter(
+                f"{outcome.edge} {outcome.code}: {outcome.detail[:120]}"
+                for outcome in outcomes
+                if outcome.result in {"failed", "lost"}
+            ).most_common(5)
+        ),
         **more,
     }
     rows = json.loads(FILE.read_text()) if FILE.exists() else []

@@ -3,41 +3,12 @@
 import asyncio
 import time
 from collections import Counter
-from contextlib import ExitStack
 
-import pytest
-
-from tests.integration.faults.callers import Callers
-from tests.integration.faults.gateways import Gateway
 from tests.integration.faults.load import at_once, offer, recovered
-from tests.integration.faults.proxy import FaultProxy
 from tests.integration.faults.report import LONG, add_row
 
 RECONNECTED_S = 6.0
 """The longest pause between attempts to reconnect, 5 s, and some."""
-
-
-@pytest.fixture(scope="module")
-def proxies(all_servers):
-    with ExitStack() as stack:
-        yield [stack.enter_context(FaultProxy(server.port)) for server in all_servers]
-
-
-@pytest.fixture(scope="module")
-def balancing(home, proxies):
-    """A gateway before three model servers."""
-    targets = [proxy.address for proxy in proxies]
-    with Gateway(home, targets, max_in_flight=64) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-async def callers_of_three(balancing, servers):
-    async with Callers(balancing) as callers:
-        await recovered(callers)
-        for server in servers:
-            server.forget()
-        yield callers
 
 
 def shares(servers):
@@ -45,13 +16,14 @@ def shares(servers):
     return [count / sum(counts) for count in counts]
 
 
-async def test_all_calls_go_over_one_connection_to_each_model_server(callers_of_three, servers, proxies):
+async def test_all_calls_go_over_one_connection_to_each_model_server(callers_of_three, servers):
     count = 10_000 if LONG else 300
     outcomes = []
     for _ in range(count // 20):
         outcomes += await at_once(callers_of_three, 20)
     assert Counter(outcome.result for outcome in outcomes) == {"answered": count}
-    assert [proxy.opened for proxy in proxies] == [1, 1, 1]
+    for server in servers:
+        assert len({call.peer for call in server.record().calls}) == 1
     for share in shares(servers):
         assert abs(share - 1 / 3) < 0.05
 

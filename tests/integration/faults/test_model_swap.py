@@ -7,19 +7,11 @@ import pytest
 
 from tests.data import plausible_kw
 from tests.integration.faults.behaviour import KW_PER_VERSION
-from tests.integration.faults.callers import HORIZON, HTTPS, Callers
-from tests.integration.faults.gateways import Gateway
-from tests.integration.faults.load import offer, recovered
+from tests.integration.faults.callers import HORIZON, HTTPS
+from tests.integration.faults.load import offer
 from tests.integration.faults.report import LONG, add_row
 
 LAST_KW = np.array(plausible_kw(672)[-HORIZON:])
-
-
-@pytest.fixture(scope="module")
-def swapped(home, all_servers):
-    addresses = [server.address for server in all_servers]
-    with Gateway(home, addresses, model_poll_s=0.5, max_in_flight=64) as gateway:
-        yield gateway
 
 
 async def answers_come_from(callers, version):
@@ -29,21 +21,20 @@ async def answers_come_from(callers, version):
 
 
 @pytest.mark.parametrize("rolling", [False, True] if LONG else [True])
-async def test_every_answer_is_of_the_version_it_names(swapped, servers, rolling):
+async def test_every_answer_is_of_the_version_it_names(callers_of_three, servers, rolling):
     async def serve(*versions):
         for server in servers:
             server.serve_versions(*versions)
             await asyncio.sleep(0.3 if rolling else 0)
 
-    async with Callers(swapped) as callers:
-        await answers_come_from(callers, 1)
-        await recovered(callers)
-        load = asyncio.create_task(offer(callers, per_s=40, seconds=9 if rolling else 6))
-        for newest, versions in ((2, (1, 2)), (2, (2,)), (2, (1, 2)), (1, (1,))):
-            await serve(*versions)
-            await answers_come_from(callers, newest)
-            await asyncio.sleep(0.5)
-        outcomes = await load
+    callers = callers_of_three
+    await answers_come_from(callers, 1)
+    load = asyncio.create_task(offer(callers, per_s=40, seconds=9 if rolling else 6))
+    for newest, versions in ((2, (1, 2)), (2, (2,)), (2, (1, 2)), (1, (1,))):
+        await serve(*versions)
+        await answers_come_from(callers, newest)
+        await asyncio.sleep(0.5)
+    outcomes = await load
     add_row(f"version swapped and rolled back, {'one after another' if rolling else 'all at once'}", outcomes)
     assert [outcome for outcome in outcomes if outcome.result != "answered"] == []
     assert {outcome.version for outcome in outcomes} == {1, 2}

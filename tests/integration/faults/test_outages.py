@@ -62,19 +62,16 @@ async def test_one_of_three_is_killed_again_and_again_and_no_call_fails(home, em
     assert [outcome for outcome in outcomes if outcome.result != "answered"] == []
 
 
-async def test_all_are_down_and_come_back(home, servers):
-    with Gateway(home, [server.address for server in servers], max_in_flight=64) as gateway:
-        async with Callers(gateway) as callers:
-            await recovered(callers)
-            for server in servers:
-                server.down()
-            down_s = time.monotonic()
-            outcomes = await offer(callers, per_s=40, seconds=OUTAGE_S)
-            for server in servers:
-                server.up()
-            up_s = time.monotonic()
-            recovered_s = await recovered(callers) - up_s
-            afterwards = await offer(callers, per_s=40, seconds=2)
+async def test_all_are_down_and_come_back(callers_of_three, servers):
+    for server in servers:
+        server.down()
+    down_s = time.monotonic()
+    outcomes = await offer(callers_of_three, per_s=40, seconds=OUTAGE_S)
+    for server in servers:
+        server.up()
+    up_s = time.monotonic()
+    recovered_s = await recovered(callers_of_three) - up_s
+    afterwards = await offer(callers_of_three, per_s=40, seconds=2)
     known = [outcome for outcome in outcomes if outcome.began_s > down_s + 1]
     add_row(
         f"all model servers down {OUTAGE_S} s", outcomes, recovered_s=recovered_s,

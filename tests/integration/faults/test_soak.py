@@ -90,19 +90,18 @@ async def watch(gateway: Gateway, samples: list[Sample]) -> None:
         samples.append(sample(gateway))
 
 
-async def test_memory_handles_and_threads_stay_as_they_are(home, servers):
-    with Gateway(home, [server.address for server in servers], max_in_flight=64) as gateway:
-        async with Callers(gateway) as callers, Callers(gateway, csv=week_file(671)) as careless:
-            await mixed_load(callers, careless, WARM_UP_S)
-            misbehaving = asyncio.create_task(misbehave(servers))
-            samples: list[Sample] = []
-            watching = asyncio.create_task(watch(gateway, samples))
-            outcomes = await mixed_load(callers, careless, SECONDS - WARM_UP_S)
-            for task in (misbehaving, watching):
-                task.cancel()
-            for server in servers:
-                server.behave()
-            await recovered(callers)
+async def test_memory_handles_and_threads_stay_as_they_are(balancing, callers_of_three, servers):
+    async with Callers(balancing, csv=week_file(671)) as careless:
+        await mixed_load(callers_of_three, careless, WARM_UP_S)
+        misbehaving = asyncio.create_task(misbehave(servers))
+        samples: list[Sample] = []
+        watching = asyncio.create_task(watch(balancing, samples))
+        outcomes = await mixed_load(callers_of_three, careless, SECONDS - WARM_UP_S)
+        for task in (misbehaving, watching):
+            task.cancel()
+        for server in servers:
+            server.behave()
+        await recovered(callers_of_three)
     third = len(samples) // 3
     first, last = samples[:third], samples[-third:]
 
