@@ -94,8 +94,13 @@ def to_utc(local_s: Seconds, zone: ZoneInfo) -> tuple[Seconds, NDArray[np.bool_]
     """
     changes = _around(local_s, zone)
     before, after = changes.offset_s[:-1], changes.offset_s[1:]
-    passed_for_sure = np.searchsorted(changes.at_s + np.maximum(before, after), local_s, side="right")
-    passed_at_most = np.searchsorted(changes.at_s + np.minimum(before, after), local_s, side="right")
+    surely_s, possibly_s = changes.at_s + np.maximum(before, after), changes.at_s + np.minimum(before, after)
+    first = surely_s.searchsorted(local_s.min(), side="right")
+    if first == possibly_s.searchsorted(local_s.max(), side="right"):
+        # No change is near, as in most weeks.
+        return local_s - changes.offset_s[first], np.zeros(local_s.size, np.bool_)
+    passed_for_sure = surely_s.searchsorted(local_s, side="right")
+    passed_at_most = possibly_s.searchsorted(local_s, side="right")
     unsure = np.flatnonzero(passed_for_sure != passed_at_most)
     forward = (after > before)[passed_for_sure[unsure]]
     skipped = np.zeros(local_s.size, np.bool_)

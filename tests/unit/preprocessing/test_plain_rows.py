@@ -47,6 +47,16 @@ def row_by_row(monkeypatch):
 
 
 @pytest.fixture
+def short_only(monkeypatch):
+    """From here on no file may need its numbers read one by one."""
+
+    def refuse(*_):
+        raise AssertionError("read one by one")
+
+    monkeypatch.setattr(plain_rows, "_powers", refuse)
+
+
+@pytest.fixture
 def plain_only(monkeypatch):
     """From here on no file may need to be read row by row."""
 
@@ -102,17 +112,28 @@ def test_values_may_stand_before_times(plain_only):
     assert read_meter_file(content, zone=BERLIN).kw.tolist() == [1, 1234567.12345678]
 
 
-def test_numbers_are_the_nearest_floats(plain_only):
+def decimals(count, digits):
     dice = random.Random(1)
-    texts = ["0", "-0", "7.", ".5", "-.5", "00012", "1000000000", "0.30000000000000", "999999999.999999"]
-    for _ in range(5000):
-        digits = "".join(dice.choice("0123456789") for _ in range(dice.randrange(1, 16)))
-        at = dice.randrange(max(len(digits) - 9, 0), len(digits) + 1)
-        whole = digits[: len(digits) - at][-9:]
-        texts.append(f"{dice.choice(('', '-'))}{whole}.{digits[len(digits) - at :]}"[:17])
-    texts = [text for text in texts if any(character.isdigit() for character in text)]
+    for _ in range(count):
+        text = "".join(dice.choice("0123456789") for _ in range(dice.randrange(1, digits + 1)))
+        decimals = dice.randrange(max(len(text) - 9, 0), len(text) + 1)
+        yield f"{dice.choice(('', '-'))}{text[: len(text) - decimals]}.{text[len(text) - decimals :]}"
+
+
+def test_short_numbers_are_the_nearest_floats(plain_only, short_only):
+    texts = ["0", "-0", "7.", ".5", "-.5", "00012", "1000000000", "0.3000000000000", "-999999999.99999"]
+    texts += decimals(5000, 14)
     series = read_meter_file(csv_of(quarter_hours(len(texts)), texts), zone=BERLIN)
     assert series.kw.tolist() == [float(text) for text in texts]
+
+
+@pytest.mark.parametrize(("separator", "mark"), [(",", "."), (";", ",")])
+def test_long_numbers_are_too(plain_only, separator, mark):
+    texts = ["163.33333333333334", "1e3", "+5", "-1.5E-3", "0." + "0" * 100 + "1", *decimals(1000, 30)]
+    content = csv_of(
+        quarter_hours(len(texts)), texts, header=f"Datum{separator}Wert (kW)", separator=separator, mark=mark
+    )
+    assert read_meter_file(content, zone=BERLIN).kw.tolist() == [float(text) for text in texts]
 
 
 def test_long_files_are_read_in_blocks_with_nothing_lost_between(plain_only, monkeypatch):
