@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from pipelines.spec import SIGNATURE, ForecastSpec
 from services.core.errors import (
@@ -86,15 +87,18 @@ def _reader(kind: type[Message], most: int) -> Callable[[bytes], _Sent]:
     def read(raw: bytes) -> _Sent:
         if len(raw) > most:
             raise TooLargeError(f"The request has {len(raw):,} bytes; {most:,} is the limit")
-        message = kind.FromString(raw)
-        size = message.ByteSize()
-        message.DiscardUnknownFields()
-        if message.ByteSize() != size:
-            # Whoever reads it next may know them, and fail at what nobody looked at here.
-            raise InvalidRequestError("The request has fields that are not passed through")
+        message: Any = kind.FromString(raw)
+        spec = message.model_spec
+        _check_known(message, spec, spec.version)
         return _Sent(raw, message)
 
     return read
+
+
+def _check_known(*messages: Message) -> None:
+    """Raise InvalidRequestError for fields that nobody looks at here: whoever does, may fail at them."""
+    if any(len(UnknownFieldSet(message)) for message in messages):
+        raise InvalidRequestError("The request has fields that are not passed through")
 
 
 class _PassThrough:
@@ -191,12 +195,14 @@ def _check_tensor(tensor: tensor_pb2.TensorProto, name: str, signature: str, spe
     """A window is a row of what the gateway itself would send; so is the number of them in a batch."""
     if tensor.dtype != tensor_pb2.DT_FLOAT:
         raise InvalidRequestError(f"input {name} is not of dtype DT_FLOAT")
-    if other := {field.name for field, _ in tensor.ListFields()} - _OF_FLOATS:
+    fields = {field.name: value for field, value in tensor.ListFields()}
+    if other := fields.keys() - _OF_FLOATS:
         raise InvalidRequestError(f"input {name} of dtype DT_FLOAT has values in {min(other)}")
     shape = tensor.tensor_shape
     window = [spec.window, len(spec.features)]
     if shape.unknown_rank or len(shape.dim) != 3 or [dim.size for dim in shape.dim[1:]] != window:
         raise InvalidRequestError(f"input {name} is not of shape {[-1, *window]}")
+    _check_known(tensor, shape, *shape.dim)
     batch = shape.dim[0].size
     sizes = spec.batch_sizes
     # Whoever names another size has a compiled signature compiled for it: a second or so, kept for good.
@@ -204,15 +210,14 @@ def _check_tensor(tensor: tensor_pb2.TensorProto, name: str, signature: str, spe
         taken = f"1 to {sizes[-1]}" if signature == DEFAULT_SIGNATURE else ", ".join(map(str, sizes))
         raise InvalidRequestError(f"input {name} has {batch} windows; {signature} takes {taken} at a time")
     count = batch * spec.window * len(spec.features)
-    if tensor.tensor_content:
-        if len(tensor.tensor_content) != 4 * count or tensor.float_val:
-            raise InvalidRequestError(
-                f"input {name} has {len(tensor.tensor_content)} bytes of tensor_content; "
-                f"its shape needs {4 * count}, and no float_val"
-            )
-    elif not 0 < len(tensor.float_val) <= count:
+    content, values = len(fields.get("tensor_content", b"")), len(fields.get("float_val", ()))
+    if content and (content != 4 * count or values):
+        raise InvalidRequestError(
+            f"input {name} has {content} bytes of tensor_content; its shape takes {4 * count}, no float_val"
+        )
+    if not content and not 0 < values <= count:
         # Fewer are allowed: the last one repeats.
-        raise InvalidRequestError(f"input {name} has {len(tensor.float_val)} values; its shape has {count}")
+        raise InvalidRequestError(f"input {name} has {values} values; its shape has {count}")
 
 
 def _without_paths(answer: bytes) -> bytes:

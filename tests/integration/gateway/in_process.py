@@ -101,7 +101,9 @@ class ModelServer(grpc.GenericRpcHandler):
             return self._forecast(raw)
         self.calls.append(Call(method, raw, context.time_remaining(), context.peer()))
         try:
-            return await self.answer(raw, context) if self.answer else self._forecast(raw)
+            if self.answer:
+                return await self.answer(raw, context)
+            return self._forecast(raw) if method == PREDICT else _available()
         except asyncio.CancelledError:
             self.cancelled.set()
             raise

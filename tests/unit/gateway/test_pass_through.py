@@ -368,19 +368,31 @@ def field(number, content):
     return bytes([number << 3 | 2, len(content)]) + content
 
 
+def tensor(more=b"", *, more_of_shape=b""):
+    """A message whose tensor fits, but for what more it has."""
+    shape = b"".join(field(2, b"\x08" + size) for size in (b"\x01", b"\xa0\x05", b"\x07")) + more_of_shape
+    fields = b"\x08\x01" + field(2, shape) + field(5, b"\0\0\0\0") + more
+    return field(2, field(1, b"window") + field(2, fields))
+
+
+NAMED = field(1, field(1, b"gru"))
+
+
 @pytest.mark.parametrize(
-    "more",
+    "raw",
     [
-        field(7, b""),  # request_options of PredictRequest
-        field(1, field(15, b"x")),  # nothing of ModelSpec
-        field(2, field(1, b"window") + field(2, field(15, b"x"))),  # variant_val, which can be nested
-        field(2, field(1, b"window") + field(2, field(2, field(9, b"")))),  # nothing of TensorShapeProto
+        NAMED + tensor() + field(7, b""),  # request_options of PredictRequest
+        NAMED + tensor() + field(1, field(15, b"x")),  # nothing of ModelSpec
+        NAMED + tensor() + field(1, field(2, field(15, b"x"))),  # nothing of Int64Value
+        NAMED + tensor(field(15, b"x")),  # variant_val, which can be nested
+        NAMED + tensor(more_of_shape=field(9, b"")),  # nothing of TensorShapeProto
     ],
 )
-async def test_fields_that_nobody_looks_at_here_are_not_passed_through(call, server, more):
+async def test_fields_that_nobody_looks_at_here_are_not_passed_through(call, server, raw):
     with pytest.raises(InvalidRequestError, match="not passed through"):
-        await call(PREDICT, predict_request().SerializeToString() + more)
+        await call(PREDICT, raw)
     assert server.forwarded == []
+    assert await call(PREDICT, NAMED + tensor()) == ANSWER
 
 
 async def test_a_deadline_travels_on_less_a_margin_or_is_refused(call, server):
