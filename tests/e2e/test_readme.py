@@ -109,10 +109,11 @@ def test_the_shell_examples_answer_forecasts(shell):
 
 
 def test_the_python_examples_answer_forecasts(shell):
-    library, stubs = shell("python")
+    library, stubs, tensorflow_serving = shell("python")
     assert len(re.findall(r"\d kW$", library, re.M)) == 8
     assert "Step(valid_from=" in library
     assert re.fullmatch(r"gru 1 \[([\d.]+, ){7}[\d.]+\]\n(meter \d+ [\d.]+\n){100}", stubs)
+    assert tensorflow_serving == "1 (1, 8)\n"
 
 
 def test_the_targets_that_the_readme_names_exist(copy):
