@@ -8,6 +8,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
 
 from pipelines.errors import InvalidSeriesError, Violation
+from services.core.telemetry.calls import request_id
 
 DOMAIN = "wattgate"
 """`domain` of every google.rpc.ErrorInfo."""
@@ -185,6 +186,8 @@ def as_problem(error: Exception) -> dict[str, object]:
         "detail": str(shown),
         "reason": shown.reason,
     }
+    if id_ := request_id():
+        problem["request_id"] = id_
     if shown.violations:
         problem["errors"] = [
             {
@@ -205,7 +208,9 @@ def as_status(error: BaseException) -> status_pb2.Status:
     code: int = shown.grpc.value[0]
     status = status_pb2.Status(code=code, message=str(shown))
     details: list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo]
-    details = [error_details_pb2.ErrorInfo(reason=shown.reason, domain=DOMAIN)]
+    id_ = request_id()
+    metadata = {"request_id": id_} if id_ else {}
+    details = [error_details_pb2.ErrorInfo(reason=shown.reason, domain=DOMAIN, metadata=metadata)]
     if shown.violations:
         details.append(
             error_details_pb2.BadRequest(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
 from typing import Any, TypeAlias
 
 import grpc
@@ -30,9 +31,10 @@ class Around(grpc.aio.ServerInterceptor):
     ) -> Handler | None:
         """Wrap the handler."""
         handler = await continuation(details)
-        if handler is None:
-            return None
-        method = str(details.method)
+        return None if handler is None else self.wrap(handler, str(details.method))
+
+    def wrap(self, handler: Handler, method: str) -> Handler:
+        """A handler of the same kind with the context manager around it."""
         inner: Any
 
         if not handler.response_streaming:
@@ -61,21 +63,37 @@ class Around(grpc.aio.ServerInterceptor):
 class ErrorsToStatus(Around):
     """Lets servicers simply raise: the status is chosen here, once. Must be the outermost."""
 
-    @asynccontextmanager
-    async def around(self, context: Context, method: str, *, streams: bool) -> AsyncIterator[None]:
-        """Turn whatever is raised into a status with details; a bug's own words stay in the log."""
-        try:
-            yield
-        except grpc.aio.AbortError:
-            raise
-        except asyncio.CancelledError as error:
+    def around(self, context: Context, method: str, *, streams: bool) -> Answering:
+        """Turn whatever is raised into a status."""
+        return Answering(context, method)
+
+
+class Answering:
+    """A call from its metadata to its status. No generator's context manager: every call pays for it."""
+
+    __slots__ = ("context", "method")
+
+    def __init__(self, context: Context, method: str) -> None:
+        """Nothing is asked of the call yet."""
+        self.context, self.method = context, method
+
+    async def __aenter__(self) -> None:
+        """Begin."""
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        """Turn what was raised into a status with details; a bug's own words stay in the log."""
+        if error is None or isinstance(error, grpc.aio.AbortError):
+            return
+        if isinstance(error, asyncio.CancelledError):
             task = asyncio.current_task()
             if task is None or task.cancelling():
-                raise  # the caller went away, or the server stops
+                return  # the caller went away, or the server stops
             # Something within was cancelled: left alone, the caller would wait until its own deadline.
-            await _abort(context, method, error)
-        except Exception as error:  # noqa: BLE001 - the last resort
-            await _abort(context, method, error)
+        elif not isinstance(error, Exception):
+            return
+        await _abort(self.context, self.method, error)
 
 
 async def _abort(context: Context, method: str, error: BaseException) -> None:
@@ -83,9 +101,8 @@ async def _abort(context: Context, method: str, error: BaseException) -> None:
     if type(shown) is ServiceError:
         log.error("bug in %s", method, exc_info=error)
     status = as_status(error)
-    await context.abort(
-        shown.grpc, status.message, trailing_metadata=((_DETAILS, status.SerializeToString()),)
-    )
+    sent = (*context.trailing_metadata(), (_DETAILS, status.SerializeToString()))
+    await context.abort(shown.grpc, status.message, trailing_metadata=sent)
 
 
 class Authenticated(Around):

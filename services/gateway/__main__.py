@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from services.core.telemetry import logs
 from services.gateway.settings import Settings, StartError
 
 
@@ -22,10 +23,10 @@ def main() -> None:
     asked: dict[str, Any] = {
         name: value for name, value in vars(parser.parse_args()).items() if value is not None
     }
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     try:
         settings = Settings(**asked)
+        logs.set_up(settings.log_format or ("text" if sys.stderr.isatty() else "json"))
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         # Each imports what the other has no use for.
         if settings.workers > 1 and settings.worker is None:
             from services.gateway import workers

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from services.core.deadline import Deadline
 from services.core.errors import OverloadedError
+from services.gateway.metrics import ADMISSION_SECONDS
 
 
 class Admission:
@@ -34,10 +35,11 @@ class Admission:
 
         Without a deadline it is waited for: by those whose own callers are held back meanwhile.
         """
-        if deadline:
-            await self._enter(deadline)
-        else:
-            await self._places.acquire()
+        with ADMISSION_SECONDS.time():
+            if deadline:
+                await self._enter(deadline)
+            else:
+                await self._places.acquire()
         self.at_work += 1
         try:
             yield

@@ -8,6 +8,7 @@ from pipelines.errors import InvalidSeriesError
 from pipelines.preprocessing.series import LoadSeries
 from services.core.deadline import Deadline
 from services.core.errors import ServiceError
+from services.gateway.metrics import READ_SECONDS, STREAM_BATCH_SIZE
 from services.gateway.models import ServedModel, VersionGoneError
 from services.gateway.predict import History, Prediction, Predictor, read_window
 
@@ -93,7 +94,8 @@ class Fleet:
                 if isinstance(meter.history, ServiceError):
                     raise meter.history
                 model = self._predictor.models.served(meter.model)
-                window = await read_window(meter.history, model.spec, Deadline.after(self._timeout_s))
+                with READ_SECONDS.time():
+                    window = await read_window(meter.history, model.spec, Deadline.after(self._timeout_s))
             except (ServiceError, InvalidSeriesError) as error:
                 self._outcomes.put_nowait(Outcome(meter.id, error))
                 continue
@@ -126,6 +128,7 @@ class Fleet:
         return _Gathered(waiting.model, waiting.ids[:size], waiting.windows[:size])
 
     async def _compute(self, batch: _Gathered) -> list[Outcome]:
+        STREAM_BATCH_SIZE.observe(len(batch.ids))
         deadline = Deadline.after(self._timeout_s)
         results: Sequence[Prediction | ServiceError]
         try:

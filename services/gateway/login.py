@@ -1,6 +1,7 @@
 """Logging in, and letting callers in: the two questions of identity, asked by both edges."""
 
 import hashlib
+import logging
 import time
 from dataclasses import dataclass, field
 
@@ -8,6 +9,8 @@ from services.core.errors import UnauthenticatedError
 from services.gateway import passwords
 from services.gateway.tokens import Token, Tokens
 from services.gateway.users import UserStore
+
+log = logging.getLogger(__name__)
 
 KNOWN_S = 1.0
 """How long a caller who was let in need not be looked at again: at most so much later than its user is
@@ -45,7 +48,9 @@ class Login:
         passwords.check_length(password)
         user = await self.users.by_name(username)
         matches = await passwords.password_matches(password, user.password_hash if user else None)
-        if not user or not matches or user.disabled:
+        is_in = user is not None and matches and not user.disabled
+        log.info("login", extra={"username": username[:64], "outcome": "let in" if is_in else "refused"})
+        if user is None or not is_in:
             raise WrongCredentialsError
         return self.tokens.issue(user.id)
 

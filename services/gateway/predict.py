@@ -18,7 +18,10 @@ from pipelines.preprocessing.wall_clock import zone_named
 from pipelines.spec import ForecastSpec
 from services.core.deadline import Deadline
 from services.core.errors import DeadlineError, InvalidRequestError, ModelFailedError
+from services.core.telemetry import traces
+from services.core.telemetry.calls import note
 from services.gateway.admission import Admission
+from services.gateway.metrics import FEATURES_SECONDS, READ_SECONDS
 from services.gateway.models import Models, ModelServer, ServedModel, VersionGoneError, ask
 
 _LARGE_BYTES = 256 * 1024
@@ -72,13 +75,18 @@ class Predictor:
         Raises ModelNotFoundError; OverloadedError; InvalidSeriesError and InvalidRequestError for the
         history; ModelUnavailableError, ModelFailedError, DeadlineError for the model.
         """
+        note(name)
         model = self.models.served(name)
+        note(name, model.version)
         async with self.admission.place(deadline):
-            window = await read_window(history, model.spec, deadline)
+            with traces.step("read history"), READ_SECONDS.time():
+                window = await read_window(history, model.spec, deadline)
             try:
                 return (await self.ask(model, [window], deadline))[0]
             except VersionGoneError:
-                return (await self.ask(await self.models.newest(name), [window], deadline))[0]
+                model = await self.models.newest(name)
+                note(name, model.version)
+                return (await self.ask(model, [window], deadline))[0]
 
     async def ask(
         self, model: ServedModel, windows: Sequence[LoadSeries], deadline: Deadline
@@ -89,7 +97,9 @@ class Predictor:
         """
         spec = model.spec
         timeout_s = deadline.for_upstream_s()
-        answers = await ask(self.server, model, _batch(windows, spec), timeout_s=timeout_s)
+        with traces.step("make model input"), FEATURES_SECONDS.time():
+            inputs = _batch(windows, spec)
+        answers = await ask(self.server, model, inputs, timeout_s=timeout_s)
         try:
             # What was added to fill the batch up is left.
             return [

@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 import uvloop
 
+from services.core.telemetry import logs, traces
+from services.gateway.metrics_server import serve_metrics
 from services.gateway.rest.server import HttpsServer
 from services.gateway.rpc.server import create_server as create_rpc_server
 from services.gateway.settings import Settings
@@ -30,7 +32,11 @@ _LARGE_BYTES = 256 * 1024
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; answers the exit status. Raises StartError."""
     _return_large_buffers()
-    return uvloop.run(_serve(settings))
+    traces.set_up("wattgate-gateway")
+    try:
+        return uvloop.run(_serve(settings))
+    finally:
+        traces.close()
 
 
 async def _serve(settings: Settings) -> int:
@@ -38,7 +44,7 @@ async def _serve(settings: Settings) -> int:
     _on_signals(told_to_stop)
     if settings.worker is not None:
         _stop_without_supervisor(told_to_stop)
-    async with open_gateway(settings) as gateway:
+    async with open_gateway(settings) as gateway, serve_metrics(gateway):
         https, rpc = HttpsServer(gateway), create_rpc_server(gateway)
         await rpc.start()
         serving = asyncio.create_task(https.run_until_told())
@@ -77,6 +83,7 @@ def _on_signals(told_to_stop: asyncio.Event) -> None:
     def told() -> None:
         if told_to_stop.is_set():
             log.warning("Told to stop again: leaving the calls in flight")
+            logs.flush()
             os._exit(CALLS_LEFT)
         told_to_stop.set()
 

@@ -1,6 +1,6 @@
 """Everything the gateway can be told, each by an environment variable GATEWAY_<NAME>."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     Field,
@@ -80,6 +80,14 @@ class Settings(BaseSettings):
     max_predict_bytes: PositiveInt = 1024 * 1024
     """Largest request of TensorFlow Serving's Predict: 32 windows of a week take 0.6 MiB. A message made of
     nothing but empty parts takes up to 0.3 s a MiB to read."""
+
+    log_format: Literal["json", "text"] | None = None
+    """Form of the log's lines; by default text on a terminal, JSON elsewhere."""
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Where /metrics is answered, over plain HTTP and to anybody; worker n of several answers n ports above.
+    0: nowhere."""
+    metrics_address: str = "127.0.0.1"
+    """Address that port listens on."""
     docs: bool = False
     """Whether /docs and /openapi.json are served; for development."""
 

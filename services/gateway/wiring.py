@@ -1,7 +1,7 @@
 """The one place that builds the object graph."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -28,6 +28,7 @@ class Gateway:
     model_server: TensorFlowServing
     admission: Admission
     predictor: Predictor
+    targets: Sequence[Target]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the process was told to stop: it answers what it is asked, but is not ready for more."""
 
@@ -60,7 +61,13 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     watch = asyncio.create_task(models.keep_true(settings.model_poll_s))
     try:
         yield Gateway(
-            settings, Login(users, tokens), models, server, admission, Predictor(models, server, admission)
+            settings,
+            Login(users, tokens),
+            models,
+            server,
+            admission,
+            Predictor(models, server, admission),
+            balancer.targets,
         )
     finally:
         watch.cancel()

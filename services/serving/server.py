@@ -19,6 +19,8 @@ from grpc import StatusCode
 from starlette.types import ASGIApp
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
+from services.core.telemetry import traces
+from services.core.telemetry.followed import Followed, Traced
 from services.serving import (
     batching_parameters,
     credentials,
@@ -86,7 +88,9 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
     if flags.enable_grpc_healthcheck_service:
         handlers.append(health.handlers(repository, stop))
     rest_app = rest.app(repository, timeout_s=flags.rest_api_timeout_in_ms / 1000)
-    interceptors = []
+    interceptors: list[grpc.aio.ServerInterceptor] = [Followed()]
+    if traces.are_on():
+        interceptors.append(Traced())
     if asked and metrics:
         rest_app = monitoring.rest_monitor(rest_app, metrics, asked.path)
         interceptors.append(monitoring.GrpcMonitor(metrics))

@@ -11,6 +11,7 @@ import grpc.aio
 
 from services.core.errors import ModelUnavailableError
 from services.gateway.adapters.targets import Target
+from services.gateway.metrics import RETRIES
 
 MAX_ATTEMPTS = 3
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
@@ -79,6 +80,7 @@ class Balancer:
                 pause_s = self._pause_s(error, tried, attempt)
                 if pause_s is None or time.monotonic() + pause_s >= ends_at:
                     raise
+                RETRIES.labels(target.address).inc()
                 await asyncio.sleep(pause_s)
             else:
                 self._budget.succeeded()

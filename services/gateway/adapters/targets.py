@@ -8,7 +8,9 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from services.core.telemetry import traces
 from services.gateway.adapters.breaker import Breaker
+from services.gateway.metrics import called
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """Forecasts and specs are small; a model server that answers more is not one of ours."""
@@ -72,10 +74,13 @@ class Target:
             send = self._methods[method] = self._channel.unary_unary(method)
         began = time.monotonic()
         failed: bool | None = None
+        code = "CANCELLED"
         try:
-            answer: bytes = await send(message, timeout=timeout_s)
-            failed = False
+            with traces.hop(method.removeprefix("/"), self.address):
+                answer: bytes = await send(message, timeout=timeout_s, metadata=traces.outgoing())
+            failed, code = False, "OK"
         except grpc.aio.AioRpcError as error:
+            code = error.code().name
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 failed = True if time.monotonic() - began >= _FAIR_S else None
             else:
@@ -83,6 +88,7 @@ class Target:
             raise
         finally:
             self.breaker.ended(failed=failed)
+            called(self.address, method, code, time.monotonic() - began)
         return answer
 
     async def close(self) -> None:

@@ -7,13 +7,17 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.core.errors import OverloadedError, as_problem
+from services.core.telemetry.calls import note
 from services.gateway.admission import Admission
 from services.gateway.rest.problems import MEDIA_TYPE
 
-_FORECAST = re.compile(r"/predict(/[^/]*)?|/v1/models/[^/]*:forecast")
+_FORECAST = re.compile(r"/predict(?:/([^/]*))?|/v1/models/([^/]*):forecast")
 
 TASK, IS_GONE = "wattgate.task", "wattgate.is_gone"
 """Keys of a request's scope: the task that answers it, and whether its caller went away."""
+
+TEMPLATE = "wattgate.template"
+"""Key of a refused request's scope: its path without the model."""
 
 
 def doorway(app: ASGIApp, admission: Admission) -> ASGIApp:
@@ -24,12 +28,14 @@ def doorway(app: ASGIApp, admission: Admission) -> ASGIApp:
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _FORECAST.fullmatch(scope["path"]):
+        forecast = _FORECAST.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if not forecast:
             await app(scope, receive, send)
             return
         try:
             admission.check()
         except OverloadedError as error:
+            _tell(scope, forecast)
             await _refusal(error)(scope, receive, send)
             return
         scope[TASK] = asyncio.current_task()
@@ -48,6 +54,16 @@ def leave(scope: Scope) -> None:
     if task:
         scope[IS_GONE] = True
         task.cancel()
+
+
+def _tell(scope: Scope, forecast: re.Match[str]) -> None:
+    """What the router would have found out."""
+    if forecast.lastindex:
+        begin, end = forecast.span(forecast.lastindex)
+        scope[TEMPLATE] = f"{scope['path'][:begin]}{{model}}{scope['path'][end:]}"
+        note(forecast[forecast.lastindex])
+    else:
+        scope[TEMPLATE] = scope["path"]
 
 
 def _refusal(error: OverloadedError) -> JSONResponse:

@@ -17,11 +17,12 @@ from services.core.errors import (
     as_problem,
     reported,
 )
+from services.core.telemetry.calls import request_id
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-_CLIENT_CLOSED_REQUEST = 499
+CLIENT_GONE = 499
 """As nginx and google.rpc.Code name it; nobody is there to read it."""
 
 
@@ -68,11 +69,13 @@ async def _framework_problem(_request: Request, error: Exception) -> Response:
         "detail": error.detail,
         "reason": status.name,
     }
+    if id_ := request_id():
+        problem["request_id"] = id_
     return JSONResponse(problem, status.value, error.headers, media_type=MEDIA_TYPE)
 
 
 async def _nobody_listens(_request: Request, _error: Exception) -> Response:
-    return Response(status_code=_CLIENT_CLOSED_REQUEST)
+    return Response(status_code=CLIENT_GONE)
 
 
 async def _bug(request: Request, error: Exception) -> Response:

@@ -199,6 +199,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     reason: str = Field(description="Stable name of the failure.")
+    request_id: str = Field(description="The call's own, as in the header X-Request-ID and in our log.")
     errors: list[ViolationOut] | None = Field(default=None, description="Rows at fault, 20 at most.")
 
 

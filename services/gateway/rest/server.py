@@ -6,23 +6,23 @@ import math
 import socket
 import ssl
 from collections.abc import Generator
+from http import HTTPStatus
 from typing import cast
 
 import uvicorn
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from services.core.telemetry.calls import chosen
 from services.gateway.rest.app import create_app
 from services.gateway.rest.doorway import doorway, leave
+from services.gateway.rest.observed import observed
 from services.gateway.settings import Settings, StartError
 from services.gateway.wiring import Gateway
 
 MAX_HEAD_BYTES = 32 * 1024
 """Request line and headers of one request."""
 
-_HEAD_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-)
 _FAREWELL_S = 0.5
 
 
@@ -68,8 +68,17 @@ class _Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _refuse_head(self) -> None:
-        self.transport.write(_HEAD_TOO_LARGE)
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         self._hang_up()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(HTTPStatus.BAD_REQUEST)
+        self.transport.close()
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Answer what never became a request."""
+        head = f"HTTP/1.1 {status} {status.phrase}\r\nx-request-id: {chosen(None)}\r\n"
+        self.transport.write(f"{head}connection: close\r\ncontent-length: 0\r\n\r\n".encode())
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -102,7 +111,7 @@ class HttpsServer(uvicorn.Server):
             raise StartError(f"HTTPS cannot listen on {address}: {error.strerror or error}") from error
         super().__init__(
             uvicorn.Config(
-                doorway(create_app(gateway), gateway.admission),
+                observed(doorway(create_app(gateway), gateway.admission), settings.models),
                 ssl_certfile=settings.tls_certificate,
                 ssl_keyfile=settings.tls_key,
                 http=_Protocol,

@@ -7,11 +7,12 @@ import grpc
 import grpc.aio
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
-from services.core.interceptors import Around, Authenticated, Deserialized, ErrorsToStatus
+from services.core.interceptors import Around, Authenticated, Deserialized
 from services.gateway.admission import Admission
 from services.gateway.login import Caller
 from services.gateway.rpc import health, pass_through
 from services.gateway.rpc.calls import Context
+from services.gateway.rpc.observed import Observed
 from services.gateway.rpc.servicer import ForecastServicer
 from services.gateway.settings import Settings, StartError
 from services.gateway.tokens import bearer_token
@@ -37,7 +38,7 @@ def create_server(gateway: Gateway) -> grpc.aio.Server:
 
     server = grpc.aio.server(
         interceptors=[
-            ErrorsToStatus(),
+            Observed(settings.models),
             NotWhenFull(gateway.admission),
             Authenticated(admit, open_to_all=health.METHODS),
             Deserialized(),

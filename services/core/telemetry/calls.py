@@ -1,0 +1,60 @@
+"""The call being answered: the id it goes by on every hop, and what its log line tells of it."""
+
+import re
+import secrets
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+REQUEST_ID = "x-request-id"
+"""HTTP header and gRPC metadata that carries the id, both ways."""
+
+_TAKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(slots=True)
+class Call:
+    """One call on one edge; whoever learns more of it says so here."""
+
+    request_id: str
+    model: str = ""
+    """As the caller named it; not to be a metric's label before it was looked at."""
+    version: int | None = None
+    """That answered."""
+
+
+_current: ContextVar[Call | None] = ContextVar("call", default=None)
+
+current = _current.get
+"""The call that the running task works for; None where it works for none."""
+
+
+def begin(request_id: str | None) -> Call:
+    """The running task works for a new call: by its caller's id where that is one, else by a new one."""
+    call = Call(chosen(request_id))
+    _current.set(call)
+    return call
+
+
+def chosen(request_id: str | None) -> str:
+    """A caller's id where it is 1 to 64 harmless characters, else a new one.
+
+    >>> chosen("order-66.b")
+    'order-66.b'
+    >>> chosen("two lines\\n") == "two lines\\n"
+    False
+    """
+    return request_id if request_id and _TAKEN.fullmatch(request_id) else secrets.token_hex(16)
+
+
+def request_id() -> str | None:
+    """The id of the current call; None outside of calls."""
+    call = current()
+    return call.request_id if call else None
+
+
+def note(model: str, version: int | None = None) -> None:
+    """Tell the current call which model it asks, and which version of it answers."""
+    call = current()
+    if call:
+        call.model = model
+        call.version = version

@@ -1,0 +1,86 @@
+"""What the gateway counts and times, under Prometheus' names.
+
+Labels are bounded, whatever callers send: routes are templates, models those served, targets those
+configured; everything else is "other".
+"""
+
+from collections.abc import Collection
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+REGISTRY = CollectorRegistry()
+
+OTHER = "other"
+
+_BOUNDS_S = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+REQUESTS = Counter(
+    "wattgate_requests",
+    "Calls answered. `code` is the HTTP status, or the name of the gRPC status.",
+    ("edge", "method", "model", "code"),
+    registry=REGISTRY,
+)
+REQUEST_SECONDS = Histogram(
+    "wattgate_request_seconds",
+    "From a call's headers to its answer.",
+    ("edge", "method", "model"),
+    buckets=_BOUNDS_S,
+    registry=REGISTRY,
+)
+IN_FLIGHT = Gauge(
+    "wattgate_requests_in_flight", "Calls that are being answered, streams too.", ("edge",), registry=REGISTRY
+)
+ADMISSION_SECONDS = Histogram(
+    "wattgate_admission_wait_seconds",
+    "Wait of a forecast, or of a stream's batch, for a place at work.",
+    buckets=_BOUNDS_S,
+    registry=REGISTRY,
+)
+PREPROCESSING_SECONDS = Histogram(
+    "wattgate_preprocessing_seconds",
+    "`read`: from a history as it came to its last window. `features`: from windows to the model's input.",
+    ("stage",),
+    buckets=(0.0001, 0.00025, 0.0005, *_BOUNDS_S),
+    registry=REGISTRY,
+)
+READ_SECONDS = PREPROCESSING_SECONDS.labels("read")
+FEATURES_SECONDS = PREPROCESSING_SECONDS.labels("features")
+MODEL_SERVER_SECONDS = Histogram(
+    "wattgate_model_server_seconds",
+    "One attempt of a call to a model server, there and back; the gateway's own questions too.",
+    ("target", "method"),
+    buckets=_BOUNDS_S,
+    registry=REGISTRY,
+)
+MODEL_SERVER_CALLS = Counter(
+    "wattgate_model_server_calls",
+    "Attempts of calls to model servers. `code` is the name of the gRPC status.",
+    ("target", "method", "code"),
+    registry=REGISTRY,
+)
+RETRIES = Counter(
+    "wattgate_model_server_retries",
+    "Attempts that failed and were followed by another, by the target that failed.",
+    ("target",),
+    registry=REGISTRY,
+)
+STREAM_BATCH_SIZE = Histogram(
+    "wattgate_stream_batch_size",
+    "Histories of a stream that were forecast by one call to a model.",
+    buckets=(1, 2, 4, 8, 16, 32, 64),
+    registry=REGISTRY,
+)
+
+
+def bounded(model: str, served: Collection[str]) -> str:
+    """A model's name as a label; empty for a call that names none."""
+    return model if not model or model in served else OTHER
+
+
+def called(target: str, method: str, code: str, took_s: float) -> None:
+    """A call to a model server ended; `method` is one the gateway makes itself, or passes on."""
+    name = method.rpartition("/")[2]
+    MODEL_SERVER_CALLS.labels(target, name, code).inc()
+    MODEL_SERVER_SECONDS.labels(target, name).observe(took_s)

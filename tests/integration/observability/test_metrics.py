@@ -1,0 +1,106 @@
+"""What is counted, by labels that callers cannot multiply; on a port of its own."""
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import httpx
+import pytest
+
+from tests.data import SAMPLE
+from wattgate.forecast.v1 import forecast_service_pb2 as pb
+
+CSV = SAMPLE.read_bytes()
+FORECAST = "wattgate.forecast.v1.ForecastService/Forecast"
+
+
+def rose(before, after, name, **labels):
+    """How much the samples of a name with these labels rose together."""
+    return sum(
+        value - before.get(key, 0.0)
+        for key, value in after.items()
+        if key[0] == name and labels.items() <= dict(key[1:]).items()
+    )
+
+
+def forecast(watched, token, model="gru"):
+    request = pb.ForecastRequest(model=model, file=pb.MeterFile(csv=CSV))
+    return watched.client.rpc.Forecast(request, metadata=[("authorization", f"Bearer {token}")], timeout=20)
+
+
+def test_a_forecast_is_counted_and_timed_at_every_station(watched, token, headers):
+    before = watched.metrics()
+    for _ in range(3):
+        forecast(watched, token)
+        watched.client.https.post("/predict/gru", files={"file": CSV}, headers=headers)
+    after = watched.metrics()
+    rpc, https = {"edge": "grpc", "method": FORECAST}, {"edge": "https", "method": "POST /predict/{model}"}
+    assert rose(before, after, "wattgate_requests_total", **rpc, model="gru", code="OK") == 3
+    assert rose(before, after, "wattgate_requests_total", **https, model="gru", code="200") == 3
+    for edge in (rpc, https):
+        assert rose(before, after, "wattgate_request_seconds_count", **edge, model="gru") == 3
+    assert rose(before, after, "wattgate_admission_wait_seconds_count") == 6
+    assert rose(before, after, "wattgate_preprocessing_seconds_count", stage="read") == 6
+    assert rose(before, after, "wattgate_preprocessing_seconds_count", stage="features") == 6
+    target = watched.client.demo["model_server"].replace("localhost", "127.0.0.1")
+    hop = {"target": target, "method": "Predict"}
+    assert rose(before, after, "wattgate_model_server_seconds_count", **hop) >= 6
+    assert rose(before, after, "wattgate_model_server_calls_total", **hop, code="OK") >= 6
+    assert after["wattgate_breaker_open", ("target", target)] == 0
+    assert after["wattgate_model_available", ("model", "gru")] == 1
+    for gauge in (
+        "wattgate_forecasts_at_work",
+        "wattgate_forecasts_queued",
+        "wattgate_log_lines_dropped_total",
+    ):
+        assert after[gauge,] == 0
+    assert after["process_resident_memory_bytes",] < 200e6
+
+
+def test_a_stream_tells_the_sizes_of_its_batches(watched, token):
+    before = watched.metrics()
+    sent = [
+        pb.ForecastStreamRequest(
+            id=str(i), request=pb.ForecastRequest(model="cnn", file=pb.MeterFile(csv=CSV))
+        )
+        for i in range(40)
+    ]
+    metadata = [("authorization", f"Bearer {token}")]
+    assert len(list(watched.client.rpc.ForecastStream(iter(sent), metadata=metadata, timeout=60))) == 40
+    after = watched.metrics()
+    assert rose(before, after, "wattgate_stream_batch_size_sum") == 40
+    assert 1 <= rose(before, after, "wattgate_stream_batch_size_count") < 40
+
+
+def test_what_callers_make_up_makes_no_series(watched, token, headers):
+    https, channel = watched.client.https, watched.client.channel
+
+    def make_up(_):
+        word = secrets.token_hex(4)
+        https.get(f"/{word}")
+        https.request("DELETE", f"/predict/{word}")
+        https.get(f"/v1/models/{word}", headers=headers)
+        https.post(f"/predict/{word}", files={"file": CSV}, headers=headers)
+        https.post(f"/v1/models/{word}:forecast", content=b"", headers={"X-Request-ID": word})
+        for call in (
+            lambda: channel.unary_unary(f"/{word}.Service/{word}")(b"", timeout=20),
+            lambda: forecast(watched, token, word),
+        ):
+            with pytest.raises(grpc.RpcError):
+                call()
+
+    def series():
+        return {key for key in watched.metrics() if key[0].startswith("wattgate_")}
+
+    make_up(0)
+    known = series()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(make_up, range(100)))
+    assert series() == known
+
+
+def test_the_metrics_port_answers_nothing_else_and_the_edges_no_metrics(watched, headers):
+    for path in ("/", "/metrics/", "/readyz", "/metrics2"):
+        assert httpx.get(watched.metrics_url + path).status_code == 404
+    assert httpx.post(f"{watched.metrics_url}/metrics").status_code == 404
+    assert watched.client.https.get("/metrics", headers=headers).status_code == 404
