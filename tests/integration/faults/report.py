@@ -40,7 +40,7 @@ def add_row(
                 f"{outcome.edge} {outcome.code}: {outcome.detail[:120]}"
                 for outcome in outcomes
                 if outcome.result in {"failed", "lost"}
-            ).most_common(5)
+            ).most_common(12)
         ),
         **more,
     }
