@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from services.core.deadline import Deadline
 from services.core.errors import OverloadedError
-from services.gateway.metrics import ADMISSION_SECONDS
+from services.gateway.metrics import ADMISSION_SECONDS, timed
 
 
 class Admission:
@@ -35,7 +35,7 @@ class Admission:
 
         Without a deadline it is waited for: by those whose own callers are held back meanwhile.
         """
-        with ADMISSION_SECONDS.time():
+        with timed(ADMISSION_SECONDS):
             if deadline:
                 await self._enter(deadline)
             else:

@@ -8,7 +8,7 @@ from pipelines.errors import InvalidSeriesError
 from pipelines.preprocessing.series import LoadSeries
 from services.core.deadline import Deadline
 from services.core.errors import ServiceError
-from services.gateway.metrics import READ_SECONDS, STREAM_BATCH_SIZE
+from services.gateway.metrics import READ_SECONDS, STREAM_BATCH_SIZE, timed
 from services.gateway.models import ServedModel, VersionGoneError
 from services.gateway.predict import History, Prediction, Predictor, read_window
 
@@ -94,7 +94,7 @@ class Fleet:
                 if isinstance(meter.history, ServiceError):
                     raise meter.history
                 model = self._predictor.models.served(meter.model)
-                with READ_SECONDS.time():
+                with timed(READ_SECONDS):
                     window = await read_window(meter.history, model.spec, Deadline.after(self._timeout_s))
             except (ServiceError, InvalidSeriesError) as error:
                 self._outcomes.put_nowait(Outcome(meter.id, error))

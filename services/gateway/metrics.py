@@ -2,11 +2,16 @@
 
 Labels are bounded, whatever callers send: routes are templates, models those served, targets those
 configured; everything else is "other".
+
+Callers do not wait for any of it: what happens is noted, and counted once a call was answered.
 """
 
-from collections.abc import Collection
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -29,9 +34,8 @@ REQUEST_SECONDS = Histogram(
     buckets=_BOUNDS_S,
     registry=REGISTRY,
 )
-IN_FLIGHT = Gauge(
-    "wattgate_requests_in_flight", "Calls that are being answered, streams too.", ("edge",), registry=REGISTRY
-)
+in_flight = {"grpc": 0, "https": 0}
+"""Calls of each edge that are being answered, streams too."""
 ADMISSION_SECONDS = Histogram(
     "wattgate_admission_wait_seconds",
     "Wait of a forecast, or of a stream's batch, for a place at work.",
@@ -74,13 +78,54 @@ STREAM_BATCH_SIZE = Histogram(
 )
 
 
+_MOST_NOTED = 1000
+_noted: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+
+
+def later(count: Callable[..., object], *what: Any) -> None:
+    """Have something counted by the next `count_noted`."""
+    _noted.append((count, what))
+    if len(_noted) > _MOST_NOTED:
+        count_noted()
+
+
+def count_noted() -> None:
+    """Count what was noted; in any thread."""
+    try:
+        while True:
+            count, what = _noted.popleft()
+            count(*what)
+    except IndexError:
+        return
+
+
 def bounded(model: str, served: Collection[str]) -> str:
     """A model's name as a label; empty for a call that names none."""
     return model if not model or model in served else OTHER
 
 
+class timed:  # noqa: N801 - reads as a verb, as with contextlib's own
+    """Observes how long what is within takes."""
+
+    __slots__ = ("_began", "_histogram")
+
+    def __init__(self, histogram: Histogram) -> None:
+        """Into this one, which has its labels."""
+        self._histogram = histogram
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        later(self._histogram.observe, time.perf_counter() - self._began)
+
+
 def called(target: str, method: str, code: str, took_s: float) -> None:
     """A call to a model server ended; `method` is one the gateway makes itself, or passes on."""
+    later(_called, target, method, code, took_s)
+
+
+def _called(target: str, method: str, code: str, took_s: float) -> None:
     name = method.rpartition("/")[2]
     MODEL_SERVER_CALLS.labels(target, name, code).inc()
     MODEL_SERVER_SECONDS.labels(target, name).observe(took_s)

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.core.telemetry import logs
-from services.gateway.metrics import REGISTRY
+from services.gateway.metrics import REGISTRY, count_noted, in_flight
 from services.gateway.settings import StartError
 from services.gateway.wiring import Gateway
 
@@ -91,12 +91,19 @@ class _All(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Everything as it is now."""
+        count_noted()
         yield from REGISTRY.collect()
         yield from self._process.collect()
         yield from self._now()
 
     def _now(self) -> Iterator[Metric]:
         admission = self._gateway.admission
+        calls = GaugeMetricFamily(
+            "wattgate_requests_in_flight", "Calls that are being answered, streams too.", labels=("edge",)
+        )
+        for edge, count in in_flight.items():
+            calls.add_metric((edge,), count)
+        yield calls
         yield GaugeMetricFamily(
             "wattgate_forecasts_at_work", "Forecasts and batches that have a place.", value=admission.at_work
         )

@@ -1,5 +1,6 @@
 """What is told of every call, on either edge, once it was answered: to log, metrics and trace."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Collection, Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from opentelemetry.trace import Span
 
 from services.core.telemetry import calls, traces
-from services.gateway.metrics import IN_FLIGHT, REQUEST_SECONDS, REQUESTS, bounded
+from services.gateway.metrics import REQUEST_SECONDS, REQUESTS, bounded, count_noted, in_flight
 
 log = logging.getLogger("wattgate.calls")
 
@@ -37,20 +38,24 @@ class Edge:
     def __init__(self, name: str, models: Collection[str]) -> None:
         """Tell of calls as of this edge, by the names of models that are served."""
         self._name, self._models = name, frozenset(models)
-        self._in_flight = IN_FLIGHT.labels(name)
 
     def begin(self, method: str, headers: Mapping[str, str], client: str) -> Begun:
         """The running task answers a call; `headers` are those of READ that it has."""
         at_s = time.perf_counter()
         call = calls.begin(headers.get(calls.REQUEST_ID))
-        self._in_flight.inc()
+        in_flight[self._name] += 1
         return Begun(call, client, traces.begin(method, headers), at_s)
 
     def end(self, begun: Begun, method: str, code: str, *, failed: bool) -> None:
         """It was answered. `method` is one of few, whatever was sent; `failed` where that was our fault."""
+        in_flight[self._name] -= 1
         took_s = time.perf_counter() - begun.at_s
+        # Soon: the answer is on its way first.
+        asyncio.get_running_loop().call_soon(self._tell, begun, method, code, failed, took_s)
+
+    def _tell(self, begun: Begun, method: str, code: str, failed: bool, took_s: float) -> None:
+        count_noted()
         call = begun.call
-        self._in_flight.dec()
         model = bounded(call.model, self._models)
         REQUESTS.labels(self._name, method, model, code).inc()
         REQUEST_SECONDS.labels(self._name, method, model).observe(took_s)

@@ -21,7 +21,7 @@ from services.core.errors import DeadlineError, InvalidRequestError, ModelFailed
 from services.core.telemetry import traces
 from services.core.telemetry.calls import note
 from services.gateway.admission import Admission
-from services.gateway.metrics import FEATURES_SECONDS, READ_SECONDS
+from services.gateway.metrics import FEATURES_SECONDS, READ_SECONDS, timed
 from services.gateway.models import Models, ModelServer, ServedModel, VersionGoneError, ask
 
 _LARGE_BYTES = 256 * 1024
@@ -79,7 +79,7 @@ class Predictor:
         model = self.models.served(name)
         note(name, model.version)
         async with self.admission.place(deadline):
-            with traces.step("read history"), READ_SECONDS.time():
+            with traces.step("read history"), timed(READ_SECONDS):
                 window = await read_window(history, model.spec, deadline)
             try:
                 return (await self.ask(model, [window], deadline))[0]
@@ -97,7 +97,7 @@ class Predictor:
         """
         spec = model.spec
         timeout_s = deadline.for_upstream_s()
-        with traces.step("make model input"), FEATURES_SECONDS.time():
+        with traces.step("make model input"), timed(FEATURES_SECONDS):
             inputs = _batch(windows, spec)
         answers = await ask(self.server, model, inputs, timeout_s=timeout_s)
         try:

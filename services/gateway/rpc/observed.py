@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Collection
 from types import TracebackType
 from typing import Any
@@ -52,7 +51,7 @@ class _Told(Answering):
     async def __aenter__(self) -> None:
         context = self.context
         headers = {key: str(value) for key, value in context.invocation_metadata() or () if key in READ}
-        self._begun = self._edge.begin(self.method[1:], headers, context.peer())
+        self._begun = self._edge.begin(self.method[1:], headers, _address(context.peer()))
         context.set_trailing_metadata(((REQUEST_ID, self._begun.call.request_id),))
 
     async def __aexit__(
@@ -63,11 +62,7 @@ class _Told(Answering):
         finally:
             said = self.context.code()
             code = "OK" if error is None else _name(said) if said else "CANCELLED"
-            # Soon: the answer is sent first.
-            asyncio.get_running_loop().call_soon(self._tell, code)
-
-    def _tell(self, code: str) -> None:
-        self._edge.end(self._begun, self.method[1:], code, failed=code in _OUR_FAULT)
+            self._edge.end(self._begun, self.method[1:], code, failed=code in _OUR_FAULT)
 
 
 def _address(peer: str) -> str:
