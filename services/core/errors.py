@@ -136,6 +136,16 @@ class OverloadedError(ServiceError):
     retry_after_s = 1
 
 
+class StoppingError(ServiceError):
+    """This gateway ends before the answer was ready; another one has it."""
+
+    title = "Stopping"
+    http = HTTPStatus.SERVICE_UNAVAILABLE
+    grpc = StatusCode.UNAVAILABLE
+    reason = "STOPPING"
+    retry_after_s = 1
+
+
 class UserStoreUnavailableError(ServiceError):
     """The user table cannot be asked, so nobody can be let in."""
 

@@ -6,7 +6,7 @@ import re
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.core.errors import OverloadedError, as_problem
+from services.core.errors import OverloadedError, ServiceError, StoppingError, as_problem
 from services.core.telemetry.calls import note
 from services.gateway.admission import Admission
 from services.gateway.rest.problems import MEDIA_TYPE
@@ -42,8 +42,9 @@ def doorway(app: ASGIApp, admission: Admission) -> ASGIApp:
         try:
             await app(scope, receive, send)
         except asyncio.CancelledError:
-            if IS_GONE not in scope:
-                raise
+            if IS_GONE not in scope:  # the server's patience with calls in flight is over
+                stopping = StoppingError("The gateway stops before the forecast is ready; try again")
+                await _refusal(stopping)(scope, receive, send)
 
     return answer
 
@@ -66,6 +67,6 @@ def _tell(scope: Scope, forecast: re.Match[str]) -> None:
         scope[TEMPLATE] = scope["path"]
 
 
-def _refusal(error: OverloadedError) -> JSONResponse:
+def _refusal(error: ServiceError) -> JSONResponse:
     headers = {"Retry-After": str(error.retry_after_s)}
     return JSONResponse(as_problem(error), error.http, headers, media_type=MEDIA_TYPE)

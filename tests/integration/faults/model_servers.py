@@ -16,7 +16,7 @@ from services.local.pair import HOST
 from tests.data import MODELS
 from tests.integration.faults.behaviour import Behaviour, Call, Record
 
-_START_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 180.0
 
 
 class ToldModelServer:

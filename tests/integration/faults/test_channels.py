@@ -23,7 +23,7 @@ async def test_all_calls_go_over_one_connection_to_each_model_server(callers_of_
         outcomes += await at_once(callers_of_three, 20)
     assert Counter(outcome.result for outcome in outcomes) == {"answered": count}
     for server in servers:
-        assert len({call.peer for call in server.record().calls}) == 1
+        assert len({call.peer for call in server.record().windows}) == 1
     for share in shares(servers):
         assert abs(share - 1 / 3) < 0.05
 
