@@ -57,7 +57,8 @@ class Balancer:
     def __init__(self, targets: Sequence[Target]) -> None:
         """Share calls out among these, at least one."""
         self.targets = tuple(targets)
-        self._turn = 0
+        self._turns = list(self.targets)
+        """Whoever waited longest for a call comes first."""
         self._budget = RetryBudget()
 
     async def call(self, method: str, message: bytes, *, timeout_s: float) -> bytes:
@@ -106,10 +107,13 @@ class Balancer:
 
     def _next(self, tried: Sequence[Target]) -> Target | None:
         """The best that was not tried yet, else the best at all; of equals, whose turn it is."""
-        self._turn = (self._turn + 1) % len(self.targets)
-        by_turn = self.targets[self._turn :] + self.targets[: self._turn]
-        ranked = sorted(by_turn, key=lambda target: (target in tried, _BEST_FIRST[target.state]))
-        return next((target for target in ranked if target.breaker.admits()), None)
+        ranked = sorted(self._turns, key=lambda target: (target in tried, _BEST_FIRST[target.state]))
+        for target in ranked:
+            if target.breaker.admits():
+                self._turns.remove(target)
+                self._turns.append(target)
+                return target
+        return None
 
     def _pause_s(self, error: grpc.aio.AioRpcError, tried: Sequence[Target], attempt: int) -> float | None:
         """How long to wait before the next attempt; None: there is none."""
