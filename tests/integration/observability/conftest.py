@@ -1,9 +1,13 @@
 """A pair that is looked at from all sides: logs of JSON, metrics, and a collector for its traces."""
 
 import json
+import os
+import ssl
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import grpc
@@ -12,12 +16,13 @@ import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from prometheus_client.parser import text_string_to_metric_families
 
+from services.local.home import Home
 from services.local.pair import HOST, free_ports, running_pair
 from tests.data import MODELS
 from tests.integration.conftest import Client, connect
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-ENOUGH_S = 20.0
+ENOUGH_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -102,12 +107,7 @@ class Watched:
 
     def metrics(self):
         """Every sample: its value by name and labels."""
-        families = text_string_to_metric_families(httpx.get(f"{self.metrics_url}/metrics").text)
-        return {
-            (sample.name, *sorted(sample.labels.items())): sample.value
-            for family in families
-            for sample in family.samples
-        }
+        return samples(self.metrics_url)
 
     def trace(self, trace_id, *, least):
         """The spans of a trace, once there are so many."""
@@ -116,6 +116,50 @@ class Watched:
             return [span for span in self.collector.spans if span.trace_id == trace_id]
 
         return until(sent, lambda found: len(found) >= least)
+
+
+def samples(url):
+    families = text_string_to_metric_families(httpx.get(f"{url}/metrics").text)
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+@contextmanager
+def gateway_alone(folder, *, stderr=subprocess.DEVNULL, **settings):
+    """A gateway without a model server, and a client of it."""
+    home = Home(folder)
+    home.set_up()
+    ports = free_ports()
+    settings = {
+        "BIND_ADDRESS": HOST,
+        "HTTPS_PORT": ports.https,
+        "GRPC_PORT": ports.grpc,
+        "TLS_CERTIFICATE": home.certificate,
+        "TLS_KEY": home.key,
+        "TOKEN_KEY": home.token_key,
+        "DATABASE_URL": home.database_url,
+        "MODEL_SERVER": f"{HOST}:{ports.model_server}",
+        **settings,
+    }
+    environment = {f"GATEWAY_{name}": str(value) for name, value in settings.items()}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.gateway"], stderr=stderr, env={**os.environ, **environment}
+    )
+    trust = ssl.create_default_context(cafile=home.ca_file)
+    with process, httpx.Client(base_url=f"https://{HOST}:{ports.https}", verify=trust, timeout=20) as client:
+
+        def answers():
+            with suppress(httpx.TransportError):
+                return client.get("/livez").is_success
+
+        try:
+            until(answers, bool)
+            yield process, client
+        finally:
+            process.terminate()
 
 
 def until(look, enough):

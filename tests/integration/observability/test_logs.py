@@ -1,20 +1,15 @@
 """A log that nobody reads holds up neither calls nor the end of the gateway."""
 
 import json
-import os
 import signal
-import ssl
 import statistics
 import subprocess
-import sys
 import threading
 import time
 
-import httpx
 import pytest
 
-from services.local.home import Home
-from services.local.pair import HOST, free_ports
+from tests.integration.observability.conftest import gateway_alone
 
 CALLS = 1500
 
@@ -22,35 +17,8 @@ CALLS = 1500
 @pytest.fixture
 def gateway(tmp_path):
     """A gateway alone, whose log goes into a pipe that is read when the test says so."""
-    home = Home(tmp_path)
-    tmp_path.mkdir(exist_ok=True)
-    home.set_up()
-    ports = free_ports()
-    settings = {
-        "BIND_ADDRESS": HOST,
-        "HTTPS_PORT": ports.https,
-        "GRPC_PORT": ports.grpc,
-        "TLS_CERTIFICATE": home.certificate,
-        "TLS_KEY": home.key,
-        "TOKEN_KEY": home.token_key,
-        "DATABASE_URL": home.database_url,
-        "MODEL_SERVER": f"{HOST}:{ports.model_server}",
-    }
-    environment = {f"GATEWAY_{name}": str(value) for name, value in settings.items()}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "services.gateway"], stderr=subprocess.PIPE, env={**os.environ, **environment}
-    )
-    trust = ssl.create_default_context(cafile=home.ca_file)
-    with process, httpx.Client(base_url=f"https://{HOST}:{ports.https}", verify=trust, timeout=20) as client:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                client.get("/livez")
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
+    with gateway_alone(tmp_path, stderr=subprocess.PIPE) as (process, client):
         yield process, client
-        process.kill()
 
 
 def took_s(client, times):

@@ -2,12 +2,15 @@
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import grpc
 import httpx
 import pytest
 
+from services.local.pair import HOST, free_ports
 from tests.data import SAMPLE
+from tests.integration.observability.conftest import gateway_alone, samples, until
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 
 CSV = SAMPLE.read_bytes()
@@ -104,3 +107,19 @@ def test_the_metrics_port_answers_nothing_else_and_the_edges_no_metrics(watched,
         assert httpx.get(watched.metrics_url + path).status_code == 404
     assert httpx.post(f"{watched.metrics_url}/metrics").status_code == 404
     assert watched.client.https.get("/metrics", headers=headers).status_code == 404
+
+
+def test_workers_answer_one_port_after_another_and_all_together_is_the_whole(tmp_path):
+    port = free_ports().https
+    with gateway_alone(tmp_path, WORKERS=2, METRICS_PORT=port) as (_, client):
+        urls = [f"http://{HOST}:{port}", f"http://{HOST}:{port + 1}"]
+
+        def counted():
+            with suppress(httpx.TransportError):
+                return [rose({}, samples(url), "wattgate_requests_total", code="404") for url in urls]
+
+        until(counted, bool)  # both have started
+        for _ in range(10):
+            # A connection for each: the kernel deals them out.
+            client.get("/nothing", headers={"Connection": "close"})
+        assert sum(counted()) == 10
