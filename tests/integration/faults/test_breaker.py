@@ -31,23 +31,20 @@ async def fragile_callers(fragile, server):
 
 
 async def opened(callers, server):
-    """Call until calls no longer reach the model server; how long that took after the 20th failure, s."""
-    seen, since = 0, None
-    async with asyncio.timeout(10):
-        while True:
+    """Call until calls no longer reach the model server; how many did."""
+    seen = -1
+    async with asyncio.timeout(5):
+        while len(server.record().windows) != seen:
+            seen = len(server.record().windows)
             outcomes = await at_once(callers, 4)
             assert {outcome.result for outcome in outcomes} == {"refused cleanly"}
-            now_seen = len(server.record().windows)
-            if now_seen >= THRESHOLD and since is None:
-                since = time.monotonic()
-            if now_seen == seen and since is not None:
-                return time.monotonic() - since
-            seen = now_seen
+    return seen
 
 
 async def test_it_opens_answers_at_once_and_closes_after_the_model_server_heals(fragile_callers, server):
     server.behave(code="UNAVAILABLE", everything=True)
-    assert await opened(fragile_callers, server) <= 1
+    # Of the calls before it went wrong some are still counted, so it may take fewer than 20 that fail.
+    assert THRESHOLD / 2 <= await opened(fragile_callers, server) <= THRESHOLD + 10
     server.forget()
     outcomes = await offer(fragile_callers, per_s=50, seconds=3)
     tries = len(server.record().windows)
