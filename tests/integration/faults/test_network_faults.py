@@ -75,7 +75,7 @@ async def test_callers_are_told_in_time_and_no_connection_is_left(behind, proxy,
     if not is_waited_for:
         proxy.cut()
     within_s = NOTICED_S if fault.network.half_open else BACK_S
-    recovered_s = await recovered(callers_behind, within_s=within_s + 10) - healed
+    recovered_s = await recovered(callers_behind, within_s=3 * within_s) - healed
     row = add_row(fault.name, outcomes, recovered_s=recovered_s if is_waited_for else None)
     assert {outcome.code for outcome in outcomes} <= fault.codes, row["codes"]
     assert max(outcome.took_s for outcome in outcomes) < CAP_S + 1

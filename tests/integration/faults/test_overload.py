@@ -57,11 +57,11 @@ def per_s(outcomes: list[Outcome]) -> float:
     return len(answered) / (end - min(outcome.began_s for outcome in outcomes))
 
 
-async def peak_and_overload(callers, gateway, seconds):
+async def peak_and_overload(callers, gateway, seconds, *, edges=EDGES):
     """Outcomes at the peak of what it can do, and at three times that, with probes beside."""
-    peak = await without_pause(callers, IN_FLIGHT + QUEUED // 2, seconds=PEAK_S)
+    peak = await without_pause(callers, IN_FLIGHT + QUEUED // 2, seconds=PEAK_S, edges=edges)
     probes = Probes()
-    load = asyncio.create_task(offer(callers, per_s=3 * per_s(peak), seconds=seconds))
+    load = asyncio.create_task(offer(callers, per_s=3 * per_s(peak), seconds=seconds, edges=edges))
     while not load.done():
         await asyncio.to_thread(probes.look, gateway)
         if len(probes.ready_s) % 10 == 1:
@@ -121,6 +121,20 @@ async def test_a_forecast_waits_no_longer_than_it_may(home, server):
             assert (await first).result == "answered"
     assert {outcome.reason for outcome in waited} == {"OVERLOADED"}
     assert all(0.25 <= outcome.took_s < 1.2 for outcome in waited)
+
+
+@pytest.mark.skipif(not LONG, reason="its figures are the machine's; make faults reports them")
+@pytest.mark.parametrize("edge", EDGES)
+async def test_three_times_what_the_gateways_own_processor_can_do(home, server, edge):
+    with Gateway(home, [server.address]) as gateway:
+        async with Callers(gateway) as callers:
+            peak, outcomes, probes = await peak_and_overload(callers, gateway, OVERLOAD_S / 3, edges=[edge])
+    add_row(
+        f"three times what the gateway's processor can do, {edge}",
+        outcomes,
+        **figures(peak, outcomes, probes),
+    )
+    assert any(outcome.result == "answered" for outcome in outcomes)
 
 
 @pytest.mark.skipif(not LONG, reason="its figures are the machine's; make faults reports them")
