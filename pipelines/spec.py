@@ -4,7 +4,6 @@ Each SavedModel has a signature `forecast_spec` without inputs whose one string 
 as JSON, so constants and weights can never be of different versions.
 """
 
-from functools import cached_property
 from itertools import pairwise
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
@@ -98,12 +97,12 @@ class ForecastSpec(_Document):
     training: TrainingRecord
     known_request: KnownRequest
 
-    @cached_property
+    @property
     def scaling(self) -> Scaling:
         """The features' constants, in their order."""
         return tuple([(feature.name, feature.mean, feature.std) for feature in self.features])
 
-    @cached_property
+    @property
     def load(self) -> Feature:
         """The feature that is the load; its constants denormalise the output too."""
         return next(feature for feature in self.features if feature.name == LOAD)

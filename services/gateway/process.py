@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -47,6 +48,9 @@ async def _serve(settings: Settings) -> int:
     async with open_gateway(settings) as gateway, serve_metrics(gateway):
         https, rpc = HttpsServer(gateway), create_rpc_server(gateway)
         await rpc.start()
+        # What is there now stays: a full collection under load took 268 ms to look through it, 2 without.
+        gc.collect()
+        gc.freeze()
         serving = asyncio.create_task(https.run_until_told())
         log.info(
             "HTTPS on port %d, gRPC on port %d, address %s",

@@ -16,7 +16,7 @@ router = APIRouter(
 )
 
 
-def _options(request: Request, options: Annotated[ForecastOptions, Query()]) -> ForecastOptions:
+async def _options(request: Request, options: Annotated[ForecastOptions, Query()]) -> ForecastOptions:
     names = [name for name, _ in request.query_params.multi_items()]
     if len(set(names)) < len(names):
         raise InvalidRequestError("An option is given twice")

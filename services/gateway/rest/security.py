@@ -18,7 +18,8 @@ _scheme = OAuth2PasswordBearer(tokenUrl="token", auto_error=False)
 """Only tells OpenAPI where tokens come from; the header is read the same way as on the gRPC edge."""
 
 
-def _gateway(request: Request) -> Gateway:
+# All of these are coroutines though few wait: FastAPI would run a plain function in a thread.
+async def _gateway(request: Request) -> Gateway:
     gateway: Gateway = request.app.state.gateway
     return gateway
 
@@ -34,7 +35,7 @@ async def _caller(
     return await gateway.login.caller(bearer_token(headers[0]) if len(headers) == 1 else None)
 
 
-def _deadline(request: Request, gateway: TheGateway) -> Deadline:
+async def _deadline(request: Request, gateway: TheGateway) -> Deadline:
     """The caller's, from the header X-Request-Timeout (seconds), no later than the gateway's own."""
     asked = request.headers.get("x-request-timeout")
     longest_s = gateway.settings.timeout_s

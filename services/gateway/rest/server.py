@@ -118,6 +118,8 @@ class HttpsServer(uvicorn.Server):
                 ws="none",
                 lifespan="off",
                 server_header=False,
+                # Nobody stands before this port whose word on a caller's address counts.
+                proxy_headers=False,
                 access_log=False,
                 log_config=None,
                 timeout_graceful_shutdown=math.ceil(settings.drain_s),

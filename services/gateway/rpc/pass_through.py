@@ -17,6 +17,7 @@ from services.core.errors import (
     RefusedError,
     TooLargeError,
 )
+from services.core.telemetry.calls import note
 from services.gateway.adapters.tfserving import shown
 from services.gateway.rpc.calls import Context, deadline_of
 from services.gateway.wiring import Gateway
@@ -137,6 +138,7 @@ class _PassThrough:
         """Other models of the model server do not exist here, as it says itself of those it has not."""
         if not spec.name:
             raise InvalidRequestError("ModelSpec has no name specified.")
+        note(spec.name)
         try:
             self._gateway.models.state(spec.name)
         except ModelNotFoundError:

@@ -7,6 +7,8 @@ from contextlib import suppress
 import grpc
 import httpx
 import pytest
+from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
+from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 
 from services.local.pair import HOST, free_ports
 from tests.data import SAMPLE
@@ -58,6 +60,17 @@ def test_a_forecast_is_counted_and_timed_at_every_station(watched, token, header
     ):
         assert after[gauge,] == 0
     assert after["process_resident_memory_bytes",] < 200e6
+
+
+def test_a_call_passed_through_is_counted_by_its_model(watched, token):
+    before = watched.metrics()
+    request = GetModelStatusRequest()
+    request.model_spec.name = "gru"
+    ModelServiceStub(watched.client.channel).GetModelStatus(
+        request, metadata=[("authorization", f"Bearer {token}")], timeout=20
+    )
+    labels = {"edge": "grpc", "method": "tensorflow.serving.ModelService/GetModelStatus", "model": "gru"}
+    assert rose(before, watched.metrics(), "wattgate_requests_total", **labels, code="OK") == 1
 
 
 def test_a_stream_tells_the_sizes_of_its_batches(watched, token):

@@ -10,11 +10,12 @@ import grpc
 import numpy as np
 import psutil
 import pytest
-import tensorflow as tf
 from grpc import StatusCode
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, ModelVersionStatus
 
 from tests.integration.serving.conftest import Client, export_slow, serve, warmup_record, write_warmup
+from tests.integration.serving.plus_model import export_plus
+from tests.integration.serving.waiting import wait_until
 
 State = ModelVersionStatus
 X = np.ones((1, 1), np.float32)
@@ -22,25 +23,12 @@ WAIT_S = 30
 NAME = "arithmetic"
 
 
-class _Plus(tf.Module):
-    def __init__(self, offset):
-        super().__init__()
-        self.offset = tf.Variable(offset, dtype=tf.float32)
-        # Some weight, for memory that is not given back to show.
-        self.weight = tf.Variable(tf.ones((1024, 1024)))
-
-    @tf.function(input_signature=[tf.TensorSpec((None, 1), tf.float32, name="x")])
-    def plus(self, x):
-        return {"y": x + self.offset + 0 * self.weight[0, 0]}
-
-
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory):
     """Versions that answer x + 1, x + 2 and x + 3, to be copied."""
     base = tmp_path_factory.mktemp("exports")
     for offset in (1, 2, 3):
-        module = _Plus(offset)
-        tf.saved_model.save(module, str(base / str(offset)), signatures={"serving_default": module.plus})
+        export_plus(offset, base / str(offset))
     return base
 
 
@@ -256,10 +244,9 @@ def test_a_hot_loaded_version_is_warm_before_it_answers(place, tmp_path):
         assert 'Serving signature key "no_such_signature" not found.' in states[2].status.error_message
         place(3, offset=3, break_it=lambda folder: write_warmup(folder, [warmup_record("", x=X)] * 5))
         client.wait_for(v1="END", v2="END", v3="AVAILABLE")
-        log = client.server.log.read_text()
-    assert log.index("by 5 requests") < log.index(
-        "Successfully loaded servable version {name: arithmetic version: 3}"
-    )
+        loaded = "Successfully loaded servable version {name: arithmetic version: 3}"
+        wait_until(lambda: loaded in client.server.log.read_text())  # lines are written a moment later
+        assert "by 5 requests" in client.server.log.read_text().partition(loaded)[0]
 
 
 @pytest.mark.parametrize("flags", [(), ("--enable_batching",)])

@@ -8,9 +8,9 @@ import grpc
 import numpy as np
 import psutil
 import pytest
-import tensorflow as tf
 
 from tests.integration.serving.conftest import Client, serve
+from tests.integration.serving.plus_model import export_plus
 from tests.integration.serving.test_life_cycle_config import reload, states
 from tests.integration.serving.waiting import wait_until
 
@@ -20,18 +20,6 @@ SETTLED = 10
 """Reloads after which memory has to stay."""
 CALLERS = 2
 X = np.ones((1, 1), np.float32)
-
-
-class _Plus(tf.Module):
-    def __init__(self, offset):
-        super().__init__()
-        self.offset = tf.Variable(offset, dtype=tf.float32)
-        # 4 MB: fifty of them that stay are a third of the server.
-        self.weight = tf.Variable(tf.ones((1024, 1024)))
-
-    @tf.function(input_signature=[tf.TensorSpec((None, 1), tf.float32, name="x")])
-    def plus(self, x):
-        return {"y": x + self.offset + 0 * self.weight[0, 0]}
 
 
 def right_answer(version):
@@ -44,8 +32,7 @@ def base_path(tmp_path_factory):
     """A folder for every version."""
     exports, base = tmp_path_factory.mktemp("exports"), tmp_path_factory.mktemp("models")
     for odd in (0, 1):
-        module = _Plus(1 + odd)
-        tf.saved_model.save(module, str(exports / str(odd)), signatures={"serving_default": module.plus})
+        export_plus(1 + odd, exports / str(odd))
     for version in range(1, RELOADS + 2):
         (base / str(version)).symlink_to(exports / str(version % 2))
     return base

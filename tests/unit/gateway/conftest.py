@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests of the user table."""
+"""A real PostgreSQL for the tests of the user table; a clock that is turned by hand."""
 
 import os
 import shutil
@@ -66,3 +66,21 @@ def postgresql_url(_postgresql, request):
         [binaries / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "wattgate", name], check=True
     )
     return f"postgresql://wattgate@127.0.0.1:{port}/{name}"
+
+
+@pytest.fixture
+def clock_of(monkeypatch):
+    """Have a module read a clock whose `now` is set by hand, seconds."""
+
+    class Clock:
+        now = 1000.0
+
+        def monotonic(self):
+            return self.now
+
+    def replace(module):
+        clock = Clock()
+        monkeypatch.setattr(module, "time", clock)
+        return clock
+
+    return replace

@@ -7,16 +7,8 @@ from services.gateway.adapters.breaker import LEAST_CALLS, PAUSE_S, WINDOW_S, Br
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    class Clock:
-        now = 1000.0
-
-        def monotonic(self):
-            return self.now
-
-    clock = Clock()
-    monkeypatch.setattr(breaker, "time", clock)
-    return clock
+def clock(clock_of):
+    return clock_of(breaker)
 
 
 def call(each, *, failed):

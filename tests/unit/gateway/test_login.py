@@ -32,16 +32,8 @@ class FakeTokens:
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    class Clock:
-        now = 1000.0
-
-        def monotonic(self):
-            return self.now
-
-    clock = Clock()
-    monkeypatch.setattr(login, "time", clock)
-    return clock
+def clock(clock_of):
+    return clock_of(login)
 
 
 @pytest.fixture
