@@ -20,14 +20,24 @@ class Admission:
         """Nobody is at work yet."""
         self._places = asyncio.Semaphore(at_work)
         self._most_waiting = waiting
+        self._most_inside = at_work + waiting
+        self._inside = 0
         self._wait_s = wait_s
         self.at_work = 0
         self.waiting = 0
 
     def check(self) -> None:
         """Raise OverloadedError where whoever comes now is sent away."""
-        if self._places.locked() and self.waiting >= self._most_waiting:
+        if self._inside >= self._most_inside:
             raise OverloadedError("More forecasts wait than this gateway takes; try again in a moment")
+
+    def enter(self) -> None:
+        """Be inside until `leave`: from the door to the answer, but for the time one waits for its caller."""
+        self._inside += 1
+
+    def leave(self) -> None:
+        """Make room for another."""
+        self._inside -= 1
 
     @asynccontextmanager
     async def place(self, deadline: Deadline | None = None) -> AsyncIterator[None]:
@@ -37,7 +47,7 @@ class Admission:
         """
         with timed(ADMISSION_SECONDS):
             if deadline:
-                await self._enter(deadline)
+                await self._wait(deadline)
             else:
                 await self._places.acquire()
         self.at_work += 1
@@ -47,8 +57,12 @@ class Admission:
             self.at_work -= 1
             self._places.release()
 
-    async def _enter(self, deadline: Deadline) -> None:
-        self.check()
+    async def _wait(self, deadline: Deadline) -> None:
+        if not self._places.locked():
+            await self._places.acquire()
+            return
+        if self.waiting >= self._most_waiting:
+            raise OverloadedError("More forecasts wait than this gateway takes; try again in a moment")
         self.waiting += 1
         try:
             async with asyncio.timeout(min(self._wait_s, deadline.left_s)):

@@ -17,7 +17,7 @@ import uvloop
 from services.core.telemetry import logs, traces
 from services.gateway.metrics_server import serve_metrics
 from services.gateway.rest.server import HttpsServer
-from services.gateway.rpc.server import create_server as create_rpc_server
+from services.gateway.rpc.server import RpcServer
 from services.gateway.settings import Settings
 from services.gateway.wiring import Gateway, open_gateway
 
@@ -46,7 +46,7 @@ async def _serve(settings: Settings) -> int:
     if settings.worker is not None:
         _stop_without_supervisor(told_to_stop)
     async with open_gateway(settings) as gateway, serve_metrics(gateway):
-        https, rpc = HttpsServer(gateway), create_rpc_server(gateway)
+        https, rpc = HttpsServer(gateway), RpcServer(gateway)
         await rpc.start()
         # What is there now stays: a full collection under load took 268 ms to look through it, 2 without.
         gc.collect()

@@ -21,7 +21,7 @@ _PAUSE_S = 1.0
 """Before a worker that ended by itself is replaced."""
 
 _START_S = 10.0
-"""A worker that ends sooner is taken for one that cannot start."""
+"""A worker that gives up sooner cannot start; one that is killed can."""
 
 
 def run(settings: Settings) -> int:
@@ -62,7 +62,7 @@ class _Supervisor:
             del self._workers[index]
             if self._stop.is_set():
                 return status
-            if loop.time() - began < _START_S:
+            if status >= 0 and loop.time() - began < _START_S:
                 self._pass_on()
                 return status or 1
             log.error("worker %d ended with status %d: starting another", index, status)

@@ -105,6 +105,12 @@ def set_up(form: Form) -> None:
     _lines = Lines(formatter(form))
     logging.basicConfig(level=logging.INFO, handlers=[_lines], force=True)
     logging.captureWarnings(capture=True)
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that the caller of a stream went away: gRPC's server takes that for an error, with a traceback."""
+    return not record.getMessage().startswith("ExecuteBatchError")
 
 
 def flush() -> None:

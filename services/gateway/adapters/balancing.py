@@ -52,7 +52,7 @@ class RetryBudget:
 
 
 class Balancer:
-    """Calls go to the targets by turns, first to those that are connected and well."""
+    """Calls go to targets that are connected and well, of those to the least busy, of those by turns."""
 
     def __init__(self, targets: Sequence[Target]) -> None:
         """Share calls out among these, at least one."""
@@ -99,21 +99,26 @@ class Balancer:
             except grpc.aio.AioRpcError as error:
                 return error
 
-        return await asyncio.gather(*(ask(target) for target in self.targets if target.breaker.admits()))
+        return await asyncio.gather(*(ask(target) for target in self.targets if not target.breaker.is_open))
 
     async def close(self) -> None:
         """Close every channel."""
         await asyncio.gather(*(target.close() for target in self.targets))
 
     def _next(self, tried: Sequence[Target]) -> Target | None:
-        """The best that was not tried yet, else the best at all; of equals, whose turn it is."""
-        ranked = sorted(self._turns, key=lambda target: (target in tried, _BEST_FIRST[target.state]))
-        for target in ranked:
-            if target.breaker.admits():
-                self._turns.remove(target)
-                self._turns.append(target)
-                return target
-        return None
+        """The best that was not tried yet, else the best at all; of equals, whose turn it is.
+
+        The least busy first, as one that hangs keeps its calls: it gets few that are missed elsewhere.
+        """
+        found = min(
+            (target for target in self._turns if not target.breaker.is_open),
+            key=lambda target: (target in tried, _BEST_FIRST[target.state], target.calls),
+            default=None,
+        )
+        if found:
+            self._turns.remove(found)
+            self._turns.append(found)
+        return found
 
     def _pause_s(self, error: grpc.aio.AioRpcError, tried: Sequence[Target], attempt: int) -> float | None:
         """How long to wait before the next attempt; None: there is none."""

@@ -4,7 +4,7 @@ import asyncio
 import re
 
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.core.errors import OverloadedError, ServiceError, StoppingError, as_problem
 from services.core.telemetry.calls import note
@@ -24,7 +24,8 @@ def doorway(app: ASGIApp, admission: Admission) -> ASGIApp:
     """The application, spared forecasts that nobody can compute now or that nobody waits for any more.
 
     A refusal has to cost next to nothing, or a flood would take the time of those who were let in: it is
-    made before the token is looked at and the upload read.
+    made before the token is looked at and the upload read. While an upload is on its way its sender takes
+    no room.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,13 +39,24 @@ def doorway(app: ASGIApp, admission: Admission) -> ASGIApp:
             _tell(scope, forecast)
             await _refusal(error)(scope, receive, send)
             return
+
+        async def receive_outside() -> Message:
+            admission.leave()
+            try:
+                return await receive()
+            finally:
+                admission.enter()
+
         scope[TASK] = asyncio.current_task()
+        admission.enter()
         try:
-            await app(scope, receive, send)
+            await app(scope, receive_outside, send)
         except asyncio.CancelledError:
             if IS_GONE not in scope:  # the server's patience with calls in flight is over
                 stopping = StoppingError("The gateway stops before the forecast is ready; try again")
                 await _refusal(stopping)(scope, receive, send)
+        finally:
+            admission.leave()
 
     return answer
 

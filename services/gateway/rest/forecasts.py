@@ -1,29 +1,57 @@
 """The calls that forecast: the thesis' own, and the full one."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 from services.core.deadline import Deadline
 from services.core.errors import InvalidRequestError
 from services.gateway.rest import uploads
 from services.gateway.rest.schemas import ForecastOptions, ForecastOut, Problem, SeriesIn
-from services.gateway.rest.security import LoggedIn, TheDeadline, TheGateway
+from services.gateway.rest.security import SCHEME, TIMEOUT, caller_of, deadline_of, gateway_of
+from services.gateway.wiring import Gateway
 
 router = APIRouter(
     tags=["forecasts"],
-    responses={status: {"model": Problem} for status in (401, 404, 413, 415, 422, 502, 503, 504)},
+    responses={status: {"model": Problem} for status in (401, 404, 413, 415, 422, 429, 502, 503, 504)},
 )
 
 
-async def _options(request: Request, options: Annotated[ForecastOptions, Query()]) -> ForecastOptions:
-    names = [name for name, _ in request.query_params.multi_items()]
-    if len(set(names)) < len(names):
+@dataclass(frozen=True)
+class Call:
+    """A forecast asked for by a caller with a valid token."""
+
+    gateway: Gateway
+    request: Request
+    time_zone: str | None
+    deadline: Deadline
+
+
+async def _call(request: Request) -> Call:
+    """All at once: solving a dependency each took as long as reading the file does."""
+    await caller_of(request)
+    return Call(gateway_of(request), request, _time_zone(request), deadline_of(request))
+
+
+def _time_zone(request: Request) -> str | None:
+    given = request.query_params.multi_items()
+    if not given:
+        return None
+    options = dict(given)
+    if len(options) < len(given):
         raise InvalidRequestError("An option is given twice")
-    return options
+    try:
+        return ForecastOptions.model_validate(options).tz
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**fault, "loc": ("query", *fault["loc"])} for fault in error.errors()]
+        ) from None
 
 
-Options = Annotated[ForecastOptions, Depends(_options)]
+TheCall = Annotated[Call, Depends(_call)]
 
 _UPLOAD: dict[str, Any] = {
     uploads.MULTIPART: {
@@ -34,50 +62,59 @@ _UPLOAD: dict[str, Any] = {
         }
     }
 }
-_UPLOAD_ONLY = {"requestBody": {"required": True, "content": _UPLOAD}}
-_ANY_HISTORY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            **_UPLOAD,
-            uploads.CSV: {"schema": {"type": "string"}},
-            uploads.JSON: {"schema": SeriesIn.model_json_schema()},
-        },
+
+
+def _described(content: dict[str, Any]) -> dict[str, Any]:
+    """What FastAPI cannot see of a forecast, for OpenAPI."""
+    tz = ForecastOptions.model_json_schema()["properties"]["tz"]
+    return {
+        "security": [{SCHEME.scheme_name: []}],
+        "parameters": [
+            {"name": "tz", "in": "query", "description": tz["description"], "schema": tz},
+            {
+                "name": TIMEOUT,
+                "in": "header",
+                "description": "How long the caller waits, s; the gateway's own limit stays.",
+                "schema": {"type": "number", "exclusiveMinimum": 0},
+            },
+        ],
+        "requestBody": {"required": True, "content": content},
     }
-}
+
+
+_UPLOAD_ONLY = _described(_UPLOAD)
+_ANY_HISTORY = _described(
+    {
+        **_UPLOAD,
+        uploads.CSV: {"schema": {"type": "string"}},
+        uploads.JSON: {"schema": SeriesIn.model_json_schema()},
+    }
+)
 
 
 @router.post("/predict/{model}", openapi_extra=_UPLOAD_ONLY)
-async def predict(
-    model: str, request: Request, options: Options, _: LoggedIn, gateway: TheGateway, deadline: TheDeadline
-) -> list[float]:
+async def predict(model: str, call: TheCall) -> list[float]:
     """The next quarter-hours in kW, from a meter file in the field `file`."""
-    return await _predict(model, request, options, gateway, deadline)
+    return await _predict(model, call)
 
 
 @router.post("/predict", openapi_extra=_UPLOAD_ONLY)
-async def predict_by_default(
-    request: Request, options: Options, _: LoggedIn, gateway: TheGateway, deadline: TheDeadline
-) -> list[float]:
+async def predict_by_default(call: TheCall) -> list[float]:
     """The same, by the default model."""
-    return await _predict(gateway.settings.default_model, request, options, gateway, deadline)
+    return await _predict(call.gateway.settings.default_model, call)
 
 
-async def _predict(
-    model: str, request: Request, options: ForecastOptions, gateway: TheGateway, deadline: Deadline
-) -> list[float]:
-    gateway.models.state(model)
-    file = await uploads.read_upload(request, gateway.settings.max_upload_bytes, options.tz)
-    prediction = await gateway.predictor.predict(model, file, deadline)
+async def _predict(model: str, call: Call) -> list[float]:
+    call.gateway.models.state(model)
+    file = await uploads.read_upload(call.request, call.gateway.settings.max_upload_bytes, call.time_zone)
+    prediction = await call.gateway.predictor.predict(model, file, call.deadline)
     return [step.kw for step in prediction.forecast.steps]
 
 
 @router.post("/v1/models/{model}:forecast", openapi_extra=_ANY_HISTORY)
-async def forecast(
-    model: str, request: Request, options: Options, _: LoggedIn, gateway: TheGateway, deadline: TheDeadline
-) -> ForecastOut:
+async def forecast(model: str, call: TheCall) -> ForecastOut:
     """The next quarter-hours with times and intervals, from a meter file, a CSV body or a JSON series."""
-    gateway.models.state(model)
-    history = await uploads.read_history(request, gateway.settings.max_upload_bytes, options.tz)
-    prediction = await gateway.predictor.predict(model, history, deadline)
+    call.gateway.models.state(model)
+    history = await uploads.read_history(call.request, call.gateway.settings.max_upload_bytes, call.time_zone)
+    prediction = await call.gateway.predictor.predict(model, history, call.deadline)
     return ForecastOut.of(prediction)

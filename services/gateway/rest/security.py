@@ -12,41 +12,49 @@ from services.gateway.login import Caller
 from services.gateway.tokens import bearer_token
 from services.gateway.wiring import Gateway
 
+TIMEOUT = "X-Request-Timeout"
+
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 
-_scheme = OAuth2PasswordBearer(tokenUrl="token", auto_error=False)
+SCHEME = OAuth2PasswordBearer(tokenUrl="token", auto_error=False)
 """Only tells OpenAPI where tokens come from; the header is read the same way as on the gRPC edge."""
 
 
-# All of these are coroutines though few wait: FastAPI would run a plain function in a thread.
-async def _gateway(request: Request) -> Gateway:
+def gateway_of(request: Request) -> Gateway:
+    """What the application was made over."""
     gateway: Gateway = request.app.state.gateway
     return gateway
 
 
-TheGateway = Annotated[Gateway, Depends(_gateway)]
-
-
-async def _caller(
-    request: Request, gateway: TheGateway, _: Annotated[str | None, Depends(_scheme)]
-) -> Caller:
+async def caller_of(request: Request) -> Caller:
+    """Whose token a request bears. Raises UnauthenticatedError."""
     # Of two headers nobody can say which one counts.
     headers = request.headers.getlist("authorization")
-    return await gateway.login.caller(bearer_token(headers[0]) if len(headers) == 1 else None)
+    token = bearer_token(headers[0]) if len(headers) == 1 else None
+    return await gateway_of(request).login.caller(token)
 
 
-async def _deadline(request: Request, gateway: TheGateway) -> Deadline:
+def deadline_of(request: Request) -> Deadline:
     """The caller's, from the header X-Request-Timeout (seconds), no later than the gateway's own."""
-    asked = request.headers.get("x-request-timeout")
-    longest_s = gateway.settings.timeout_s
+    asked = request.headers.get(TIMEOUT)
+    longest_s = gateway_of(request).settings.timeout_s
     if asked is None:
         return Deadline.after(longest_s)
     if not _SECONDS.fullmatch(asked):
-        raise InvalidRequestError("X-Request-Timeout must be a number of seconds, such as 2.5")
+        raise InvalidRequestError(f"{TIMEOUT} must be a number of seconds, such as 2.5")
     return Deadline.after(min(float(asked), longest_s))
 
 
-TheDeadline = Annotated[Deadline, Depends(_deadline)]
+# Coroutines though the first does not wait: FastAPI would run a plain function in a thread.
+async def _gateway(request: Request) -> Gateway:
+    return gateway_of(request)
+
+
+async def _caller(request: Request, _: Annotated[str | None, Depends(SCHEME)]) -> Caller:
+    return await caller_of(request)
+
+
+TheGateway = Annotated[Gateway, Depends(_gateway)]
 
 LoggedIn = Annotated[Caller, Depends(_caller)]
 """A caller with a valid token; without one the route is never entered."""

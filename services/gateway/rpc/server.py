@@ -1,5 +1,6 @@
 """The gRPC edge."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -28,43 +29,60 @@ _FORECASTS = {"/wattgate.forecast.v1.ForecastService/Forecast", PREDICT}
 _MOST_STREAMS = 100
 """Calls of one connection at a time."""
 
+_FAREWELL_S = 0.5
+"""For the last answers to leave."""
 
-def create_server(gateway: Gateway) -> grpc.aio.Server:
-    """The server over a gateway that is open already; bound to its port, not started."""
-    settings = gateway.settings
 
-    async def admit(authorization: str | None) -> Caller:
-        return await gateway.login.caller(bearer_token(authorization))
+class RpcServer:
+    """Serves from `start` to `stop`."""
 
-    server = grpc.aio.server(
-        interceptors=[
-            Observed(settings.models),
-            NotWhenFull(gateway.admission),
-            Authenticated(admit, open_to_all=health.METHODS),
-            Deserialized(),
-        ],
-        options=[
-            ("grpc.max_receive_message_length", settings.max_upload_bytes + _FRAMING_BYTES),
-            # A port that is taken is an error, but for workers, which share it.
-            ("grpc.so_reuseport", int(settings.worker is not None)),
-            ("grpc.max_concurrent_streams", _MOST_STREAMS),
-            # Clients that look after idle connections are welcome, down to one ping in ten seconds.
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-            # One that vanished is noticed.
-            ("grpc.keepalive_time_ms", 60_000),
-            ("grpc.keepalive_timeout_ms", 20_000),
-            # Clients come back and meet gateways that were added meanwhile; calls under way are not cut.
-            ("grpc.max_connection_age_ms", 300_000),
-        ],
-    )
-    add_services(gateway, server)
-    address = f"{settings.bind_address}:{settings.grpc_port}"
-    try:
-        server.add_secure_port(address, _credentials(settings))
-    except RuntimeError as error:
-        raise StartError(f"gRPC cannot listen on {address}: is the port taken?") from error
-    return server
+    def __init__(self, gateway: Gateway) -> None:
+        """Bind the port over a gateway that is open already; raises StartError where it cannot."""
+        settings = gateway.settings
+
+        async def admit(authorization: str | None) -> Caller:
+            return await gateway.login.caller(bearer_token(authorization))
+
+        self._observed = Observed(settings.models)
+        self._server = grpc.aio.server(
+            interceptors=[
+                self._observed,
+                NotWhenFull(gateway.admission),
+                Authenticated(admit, open_to_all=health.METHODS),
+                Deserialized(),
+            ],
+            options=[
+                ("grpc.max_receive_message_length", settings.max_upload_bytes + _FRAMING_BYTES),
+                # A port that is taken is an error, but for workers, which share it.
+                ("grpc.so_reuseport", int(settings.worker is not None)),
+                ("grpc.max_concurrent_streams", _MOST_STREAMS),
+                # Clients that look after idle connections are welcome, down to one ping in ten seconds.
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+                # One that vanished is noticed.
+                ("grpc.keepalive_time_ms", 60_000),
+                ("grpc.keepalive_timeout_ms", 20_000),
+                # Clients come back and meet gateways that were added meanwhile; calls under way are not cut.
+                ("grpc.max_connection_age_ms", 300_000),
+            ],
+        )
+        add_services(gateway, self._server)
+        address = f"{settings.bind_address}:{settings.grpc_port}"
+        try:
+            self._server.add_secure_port(address, _credentials(settings))
+        except RuntimeError as error:
+            raise StartError(f"gRPC cannot listen on {address}: is the port taken?") from error
+
+    async def start(self) -> None:
+        """Answer calls."""
+        await self._server.start()
+
+    async def stop(self, drain_s: float) -> None:
+        """Take no more calls; those under way have so many seconds before they are cut off."""
+        stopped = asyncio.create_task(self._server.stop(drain_s + _FAREWELL_S))
+        await asyncio.wait([stopped], timeout=drain_s)
+        self._observed.cut_off()
+        await stopped
 
 
 def add_services(gateway: Gateway, server: grpc.aio.Server) -> None:
@@ -89,9 +107,15 @@ class NotWhenFull(Around):
     @asynccontextmanager
     async def around(self, context: Context, method: str, *, streams: bool) -> AsyncIterator[None]:
         """Streams wait instead: their callers are held back."""
-        if method in _FORECASTS:
-            self._admission.check()
-        yield
+        if method not in _FORECASTS:
+            yield
+            return
+        self._admission.check()
+        self._admission.enter()
+        try:
+            yield
+        finally:
+            self._admission.leave()
 
 
 def _credentials(settings: Settings) -> grpc.ServerCredentials:

@@ -16,8 +16,6 @@ from tests.integration.faults.waiting import until
 CAP_S = 3.0 if LONG else 1.5
 CALLS = 10
 BACK_S = 6.0
-NOTICED_S = 30 + 10 + 1 + BACK_S
-"""A peer that vanished is noticed by keepalive, 30 s without a sign and 10 s for the answer to a ping."""
 
 ANSWERED = {"200", "OK"}
 TOO_LATE = {"504", "DEADLINE_EXCEEDED"}
@@ -71,15 +69,11 @@ async def test_callers_are_told_in_time_and_no_connection_is_left(behind, proxy,
     outcomes = await at_once(callers_behind, CALLS)
     proxy.be(GOOD)
     healed = time.monotonic()
-    is_waited_for = LONG or not fault.network.half_open
-    if not is_waited_for:
-        proxy.cut()
-    within_s = NOTICED_S if fault.network.half_open else BACK_S
-    recovered_s = await recovered(callers_behind, within_s=3 * within_s) - healed
-    row = add_row(fault.name, outcomes, recovered_s=recovered_s if is_waited_for else None)
+    recovered_s = await recovered(callers_behind) - healed
+    row = add_row(fault.name, outcomes, recovered_s=recovered_s)
     assert {outcome.code for outcome in outcomes} <= fault.codes, row["codes"]
     assert max(outcome.took_s for outcome in outcomes) < CAP_S + 1
-    assert recovered_s <= within_s
+    assert recovered_s <= BACK_S
     await until(lambda: proxy.open <= 1 and behind.connections_to(proxy.port) <= 1)
 
 
@@ -109,5 +103,5 @@ async def test_of_three_model_servers_one_black_hole_is_soon_left_alone(home, pr
     add_row("one of three model servers is a black hole, at first", first)
     add_row("one of three model servers is a black hole, once that is known", later)
     assert {outcome.code for outcome in first + later} <= ANSWERED | TOO_LATE
-    late = [outcome for outcome in later if outcome.result != "answered"]
-    assert len(late) <= 0.05 * len(later)
+    assert sum(outcome.result != "answered" for outcome in first) <= 0.1 * len(first)
+    assert {outcome.result for outcome in later} == {"answered"}

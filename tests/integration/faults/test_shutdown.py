@@ -95,7 +95,8 @@ async def test_calls_that_outlive_the_drain_are_cut_off_and_told_of(gateway_with
     add_row("calls that outlive the drain of 1 s", outcomes, ended_s=round(ended_s, 2), exit_status=status)
     assert status != 0
     assert max(outcome.took_s for outcome in outcomes) < 10
-    assert {outcome.code for outcome in outcomes} <= {"503", "UNAVAILABLE"}
+    assert {outcome.code for outcome in outcomes} == {"503", "UNAVAILABLE"}
+    assert {(outcome.result, outcome.reason) for outcome in outcomes} == {("refused cleanly", "STOPPING")}
     assert 0.9 <= ended_s <= 1 + 3  # of which the end of a process takes most where others are busy
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from pipelines.spec import SIGNATURE
 from services.core import tensors
 from services.gateway.rest.app import create_app
-from services.gateway.rpc.server import create_server
+from services.gateway.rpc.server import RpcServer
 from services.gateway.settings import Settings
 from services.gateway.wiring import Gateway, open_gateway
 from services.local.home import DEMO_USER, Home
@@ -164,7 +164,7 @@ async def edges(home: Home, model_server: str, **settings: Any) -> AsyncIterator
         **settings,
     }
     async with open_gateway(Settings(**known)) as gateway:
-        server = create_server(gateway)
+        server = RpcServer(gateway)
         await server.start()
         user = await gateway.login.users.by_name(DEMO_USER)
         assert user is not None

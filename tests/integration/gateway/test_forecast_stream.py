@@ -115,6 +115,17 @@ async def test_who_does_not_read_answers_is_not_read_from(running, metadata):
         call.cancel()
 
 
+async def test_a_caller_who_leaves_in_the_middle_is_no_bug(running, metadata):
+    for _ in range(10):
+        async with open_channel(running) as channel:
+            requests = [request(str(number)) for number in range(100)]
+            call = ForecastServiceStub(channel).ForecastStream(iter(requests), metadata=metadata)
+            await call.read()
+            call.cancel()
+    await asyncio.sleep(0.5)  # for the last of it to be logged
+    assert "Traceback" not in (running.folder / "gateway.log").read_text()
+
+
 async def test_a_stream_ends_soon_after_its_user_is_disabled(breakable):
     token = breakable.login()
     async with open_channel(breakable) as channel:

@@ -47,13 +47,21 @@ async def test_whoever_comes_to_a_full_queue_is_sent_away_at_once():
     waiting = asyncio.create_task(come(admission, came, 1))
     await asyncio.sleep(0)
     with pytest.raises(OverloadedError):
-        admission.check()
-    with pytest.raises(OverloadedError):
         await come(admission, came, 2)
     gate.set()
     await asyncio.gather(*holding, waiting)
-    admission.check()
     assert came == [1]
+
+
+async def test_the_door_closes_for_those_on_their_way_to_the_queue_too():
+    admission = Admission(2, 1, ENOUGH_S)
+    for _ in range(3):
+        admission.check()
+        admission.enter()
+    with pytest.raises(OverloadedError):
+        admission.check()
+    admission.leave()
+    admission.check()
 
 
 @pytest.mark.parametrize(("wait_s", "left_s"), [(0.05, ENOUGH_S), (ENOUGH_S, 0.05)])
