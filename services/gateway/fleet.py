@@ -62,6 +62,8 @@ class Fleet:
         self._may_read = asyncio.Semaphore(MOST_UNANSWERED)
         self._changed = asyncio.Event()
         self._has_ended = False
+        self._under_way = 0
+        """Batches."""
 
     async def forecast(self, meters: AsyncIterator[Meter]) -> AsyncIterator[Outcome]:
         """The outcome of every meter, in the order they are ready; raises whatever ends `meters` early."""
@@ -109,14 +111,28 @@ class Fleet:
     async def _send(self) -> None:
         """Compute batches until everything is read and sent."""
         while self._gathered or not self._has_ended:
-            if not self._gathered:
+            if not self._is_worth_a_call():
                 self._changed.clear()
                 await self._changed.wait()
                 continue
             async with self._predictor.admission.place():
-                # Whatever gathered while others were at work.
-                for outcome in await self._compute(self._next_batch()) if self._gathered else []:
+                if not self._gathered:
+                    continue
+                self._under_way += 1
+                try:
+                    outcomes = await self._compute(self._next_batch())
+                finally:
+                    self._under_way -= 1
+                    self._changed.set()
+                for outcome in outcomes:
                     self._outcomes.put_nowait(outcome)
+
+    def _is_worth_a_call(self) -> bool:
+        """Part of a batch goes only while nothing else is under way: more may come meanwhile."""
+        return any(
+            not self._under_way or len(waiting.ids) >= waiting.model.spec.batch_sizes[-1]
+            for waiting in self._gathered.values()
+        )
 
     def _next_batch(self) -> _Gathered:
         """As much as fits of the model that waited longest; models take turns."""
