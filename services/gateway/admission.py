@@ -26,10 +26,15 @@ class Admission:
         self.at_work = 0
         self.waiting = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether whoever comes now is sent away."""
+        return self._inside >= self._most_inside
+
     def check(self) -> None:
-        """Raise OverloadedError where whoever comes now is sent away."""
-        if self._inside >= self._most_inside:
-            raise OverloadedError("More forecasts wait than this gateway takes; try again in a moment")
+        """Raise OverloadedError where it is full."""
+        if self.is_full:
+            raise full()
 
     def enter(self) -> None:
         """Be inside until `leave`: from the door to the answer, but for the time one waits for its caller."""
@@ -62,7 +67,7 @@ class Admission:
             await self._places.acquire()
             return
         if self.waiting >= self._most_waiting:
-            raise OverloadedError("More forecasts wait than this gateway takes; try again in a moment")
+            raise full()
         self.waiting += 1
         try:
             async with asyncio.timeout(min(self._wait_s, deadline.left_s)):
@@ -73,3 +78,8 @@ class Admission:
             ) from None
         finally:
             self.waiting -= 1
+
+
+def full() -> OverloadedError:
+    """What whoever comes to a full house is told."""
+    return OverloadedError("More forecasts wait than this gateway takes; try again in a moment")

@@ -38,6 +38,7 @@ class Edge:
     def __init__(self, name: str, models: Collection[str]) -> None:
         """Tell of calls as of this edge, by the names of models that are served."""
         self._name, self._models = name, frozenset(models)
+        self._refused = 0
 
     def begin(self, method: str, headers: Mapping[str, str], client: str) -> Begun:
         """The running task answers a call; `headers` are those of READ that it has."""
@@ -52,6 +53,17 @@ class Edge:
         took_s = time.perf_counter() - begun.at_s
         # Soon: the answer is on its way first.
         asyncio.get_running_loop().call_soon(self._tell, begun, method, code, failed, took_s)
+
+    def refused(self, method: str, model: str, code: str) -> None:
+        """A call was sent away at the door: told of with others, as a flood must not fill the log."""
+        REQUESTS.labels(self._name, method, bounded(model, self._models), code).inc()
+        if not self._refused:
+            asyncio.get_running_loop().call_later(1.0, self._tell_refused)
+        self._refused += 1
+
+    def _tell_refused(self) -> None:
+        log.warning("calls refused at the door within a second: %d", self._refused)
+        self._refused = 0
 
     def _tell(self, begun: Begun, method: str, code: str, failed: bool, took_s: float) -> None:
         count_noted()

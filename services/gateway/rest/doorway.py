@@ -1,43 +1,68 @@
 """What stands before the application: who comes to a full house, and who leaves before the answer."""
 
 import asyncio
+import json
 import re
+from collections.abc import Iterable
+from http import HTTPStatus
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.core.errors import OverloadedError, ServiceError, StoppingError, as_problem
-from services.core.telemetry.calls import note
-from services.gateway.admission import Admission
+from services.core.errors import StoppingError, as_problem
+from services.core.telemetry.calls import REQUEST_ID, chosen
+from services.gateway.admission import Admission, full
+from services.gateway.observed import Edge
 from services.gateway.rest.problems import MEDIA_TYPE
 
-_FORECAST = re.compile(r"/predict(?:/([^/]*))?|/v1/models/([^/]*):forecast")
+_FORECAST = re.compile(rb"(?:/predict(?:/([^/?]*))?|/v1/models/([^/?]*):forecast)(?:\?.*)?", re.DOTALL)
+_TEMPLATES = {None: "POST /predict", 1: "POST /predict/{model}", 2: "POST /v1/models/{model}:forecast"}
 
 TASK, IS_GONE = "wattgate.task", "wattgate.is_gone"
 """Keys of a request's scope: the task that answers it, and whether its caller went away."""
 
-TEMPLATE = "wattgate.template"
-"""Key of a refused request's scope: its path without the model."""
+
+class Door:
+    """Sends forecasts away that nobody can compute now, by their heads alone.
+
+    A refusal has to cost next to nothing, or a flood takes the time of those who were let in: token and
+    upload are not looked at, and the application never hears of it.
+    """
+
+    def __init__(self, admission: Admission, edge: Edge) -> None:
+        """Ask `admission`, tell `edge`."""
+        self._admission, self._edge = admission, edge
+
+    def refusal(self, method: bytes, url: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+        """The whole answer to a request that is sent away; None for one that may come in."""
+        if not self._admission.is_full or method != b"POST":
+            return None
+        forecast = _FORECAST.fullmatch(url)
+        if forecast is None:
+            return None
+        error = full()
+        status = HTTPStatus(error.http)
+        given = next((value for name, value in headers if name == REQUEST_ID.encode()), b"")
+        request_id = chosen(given.decode("latin-1"))
+        body = json.dumps({**as_problem(error), "request_id": request_id})
+        model = (forecast[forecast.lastindex] if forecast.lastindex else b"").decode("latin-1")
+        self._edge.refused(_TEMPLATES[forecast.lastindex], model, str(status.value))
+        return (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
+            f"retry-after: {error.retry_after_s}\r\n{REQUEST_ID}: {request_id}\r\n"
+            f"content-length: {len(body)}\r\n\r\n{body}"
+        ).encode()
 
 
 def doorway(app: ASGIApp, admission: Admission) -> ASGIApp:
-    """The application, spared forecasts that nobody can compute now or that nobody waits for any more.
+    """The application, with forecasts counted as inside and ended once nobody waits for them any more.
 
-    A refusal has to cost next to nothing, or a flood would take the time of those who were let in: it is
-    made before the token is looked at and the upload read. While an upload is on its way its sender takes
-    no room.
+    While an upload is on its way its sender takes no room.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        forecast = _FORECAST.fullmatch(scope["path"]) if scope["type"] == "http" else None
-        if not forecast:
+        if scope["type"] != "http" or not _FORECAST.fullmatch(scope["raw_path"]):
             await app(scope, receive, send)
-            return
-        try:
-            admission.check()
-        except OverloadedError as error:
-            _tell(scope, forecast)
-            await _refusal(error)(scope, receive, send)
             return
 
         async def receive_outside() -> Message:
@@ -54,7 +79,10 @@ def doorway(app: ASGIApp, admission: Admission) -> ASGIApp:
         except asyncio.CancelledError:
             if IS_GONE not in scope:  # the server's patience with calls in flight is over
                 stopping = StoppingError("The gateway stops before the forecast is ready; try again")
-                await _refusal(stopping)(scope, receive, send)
+                headers = {"Retry-After": str(stopping.retry_after_s)}
+                await JSONResponse(as_problem(stopping), stopping.http, headers, media_type=MEDIA_TYPE)(
+                    scope, receive, send
+                )
         finally:
             admission.leave()
 
@@ -67,18 +95,3 @@ def leave(scope: Scope) -> None:
     if task:
         scope[IS_GONE] = True
         task.cancel()
-
-
-def _tell(scope: Scope, forecast: re.Match[str]) -> None:
-    """What the router would have found out."""
-    if forecast.lastindex:
-        begin, end = forecast.span(forecast.lastindex)
-        scope[TEMPLATE] = f"{scope['path'][:begin]}{{model}}{scope['path'][end:]}"
-        note(forecast[forecast.lastindex])
-    else:
-        scope[TEMPLATE] = scope["path"]
-
-
-def _refusal(error: ServiceError) -> JSONResponse:
-    headers = {"Retry-After": str(error.retry_after_s)}
-    return JSONResponse(as_problem(error), error.http, headers, media_type=MEDIA_TYPE)

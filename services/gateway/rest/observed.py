@@ -1,22 +1,18 @@
 """The HTTPS edge's outermost layer: an id for every call, and what is told of it in the end."""
 
-from collections.abc import Collection
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.core.telemetry.calls import REQUEST_ID
 from services.gateway.metrics import OTHER
 from services.gateway.observed import READ, Edge
-from services.gateway.rest.doorway import TEMPLATE
 from services.gateway.rest.problems import CLIENT_GONE
 
 _READ = {name.encode(): name for name in READ}
 _REQUEST_ID = REQUEST_ID.encode()
 
 
-def observed(app: ASGIApp, models: Collection[str]) -> ASGIApp:
+def observed(app: ASGIApp, edge: Edge) -> ASGIApp:
     """The application, with every call told of and every answer carrying its call's id."""
-    edge = Edge("https", models)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         headers = {_READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
@@ -44,9 +40,6 @@ def observed(app: ASGIApp, models: Collection[str]) -> ASGIApp:
 
 def _method(scope: Scope) -> str:
     """The method and its route's template; callers cannot make up any."""
-    template = scope.get(TEMPLATE)
-    if template:
-        return f"POST {template}" if scope["method"] == "POST" else OTHER
     route = scope.get("route")
     if route and scope["method"] in (route.methods or ()):
         return f"{scope['method']} {route.path_format}"

@@ -6,16 +6,18 @@ import math
 import socket
 import ssl
 from collections.abc import Generator
+from functools import partial
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.core.telemetry.calls import chosen
+from services.gateway.observed import Edge
 from services.gateway.rest.app import create_app
-from services.gateway.rest.doorway import doorway, leave
+from services.gateway.rest.doorway import Door, doorway, leave
 from services.gateway.rest.observed import observed
 from services.gateway.settings import Settings, StartError
 from services.gateway.wiring import Gateway
@@ -38,6 +40,12 @@ class _Protocol(HttpToolsProtocol):
     _head_bytes = 0
     """Of the headers the parser has given out."""
     _in_head = True
+    _is_refused = False
+    """Whether the request whose body is being read was sent away."""
+
+    def __init__(self, door: Door, **of_uvicorn: Any) -> None:
+        super().__init__(**of_uvicorn)
+        self._door = door
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -56,16 +64,34 @@ class _Protocol(HttpToolsProtocol):
         self._in_head = False
         if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse_head()
+        elif refusal := self._refusal():
+            self._send_away(refusal)
         else:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        if not self.transport.is_closing():
+        if not self._is_refused and not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._in_head, self._unparsed_bytes, self._head_bytes = True, 0, 0
-        super().on_message_complete()
+        if self._is_refused:
+            self._is_refused = False
+            self.on_response_complete()
+        else:
+            super().on_message_complete()
+
+    def _refusal(self) -> bytes | None:
+        """What a request is answered that is sent away; answers that others wait for come first."""
+        if self.cycle and not self.cycle.response_complete:
+            return None
+        return self._door.refusal(self.parser.get_method(), self.url, self.headers)
+
+    def _send_away(self, refusal: bytes) -> None:
+        self._is_refused = True
+        self.transport.write(refusal)
+        if not self.parser.should_keep_alive():
+            self.transport.close()
 
     def _refuse_head(self) -> None:
         self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -109,12 +135,13 @@ class HttpsServer(uvicorn.Server):
         except OSError as error:
             address = f"{settings.bind_address}:{settings.https_port}"
             raise StartError(f"HTTPS cannot listen on {address}: {error.strerror or error}") from error
+        edge = Edge("https", settings.models)
         super().__init__(
             uvicorn.Config(
-                observed(doorway(create_app(gateway), gateway.admission), settings.models),
+                observed(doorway(create_app(gateway), gateway.admission), edge),
                 ssl_certfile=settings.tls_certificate,
                 ssl_keyfile=settings.tls_key,
-                http=_Protocol,
+                http=cast(type[asyncio.Protocol], partial(_Protocol, Door(gateway.admission, edge))),
                 ws="none",
                 lifespan="off",
                 server_header=False,

@@ -1,9 +1,13 @@
 """Three times what the gateway can do: as many answers as ever, the rest sent away at once."""
 
 import asyncio
+import json
+import re
+import ssl
 import time
 from dataclasses import dataclass, field
 
+import httpx
 import pytest
 
 from services.local.pair import free_ports
@@ -149,3 +153,35 @@ async def test_the_embedded_model_server_under_three_times_the_capacity(home, tm
         model_server.kill()
     add_row("three times the capacity, embedded model server", outcomes, **figures(peak, outcomes, probes))
     assert any(outcome.result == "answered" for outcome in outcomes)
+
+
+async def test_who_is_sent_away_at_the_door_is_told_why_and_keeps_the_connection(home, server):
+    metrics_port = free_ports().https
+    settings = {"max_in_flight": 1, "max_queued": 0, "metrics_port": metrics_port}
+    with Gateway(home, [server.address], **settings) as gateway:
+        async with Callers(gateway) as callers:
+            server.behave(delay_s=1.5)
+            first = asyncio.create_task(callers.call("HTTPS"))
+            await until(lambda: server.record().windows != [])
+            trust = ssl.create_default_context(cafile=gateway.ca_file)
+            reader, writer = await asyncio.open_connection("localhost", gateway.https_port, ssl=trust)
+            # Neither a token nor the upload is waited for.
+            writer.write(b"POST /predict/gru?tz=UTC HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n"
+                         b"x-request-id: at-the-door\r\n\r\n")  # fmt: skip
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            problem = json.loads(await reader.readexactly(int(re.search(r"content-length: (\d+)", head)[1])))
+            writer.write(b"x" * 100_000 + b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            alive = await reader.readuntil(b"\r\n\r\n")
+            assert (await first).result == "answered"
+            writer.close()
+        counted = (await asyncio.to_thread(httpx.get, f"http://localhost:{metrics_port}/metrics")).text
+    assert head.startswith("http/1.1 429 too many requests\r\n")
+    assert "\r\nretry-after: 1\r\n" in head
+    assert "\r\nx-request-id: at-the-door\r\n" in head
+    assert "\r\ncontent-type: application/problem+json\r\n" in head
+    assert (problem["status"], problem["reason"]) == (429, "OVERLOADED")
+    assert problem["request_id"] == "at-the-door"
+    assert alive.startswith(b"HTTP/1.1 200")
+    labels = 'code="429",edge="https",method="POST /predict/{model}",model="gru"'
+    assert f"wattgate_requests_total{{{labels}}} 1.0" in counted
+    assert "refused at the door within a second: 1" in gateway.log()
