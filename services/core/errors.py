@@ -81,6 +81,29 @@ class UnauthenticatedError(ServiceError):
         self.token_given = token_given
 
 
+class ForbiddenError(ServiceError):
+    """The token is good, but not for this call."""
+
+    title = "Forbidden"
+    http = HTTPStatus.FORBIDDEN
+    grpc = StatusCode.PERMISSION_DENIED
+    reason = "INSUFFICIENT_SCOPE"
+
+    def __init__(self, message: str, *, scope: str | None) -> None:
+        """Name the scope that is missing; None where none would do."""
+        super().__init__(message)
+        self.scope = scope
+
+
+class UnknownUserError(ServiceError):
+    """No user of this name is kept here. Said to admins alone."""
+
+    title = "User not found"
+    http = HTTPStatus.NOT_FOUND
+    grpc = StatusCode.NOT_FOUND
+    reason = "USER_NOT_FOUND"
+
+
 class ModelNotFoundError(ServiceError):
     """No model of this name is served here."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -113,27 +113,21 @@ class Authenticated(Around):
 
     AGAIN_S = 2.0
 
-    def __init__(
-        self, admit: Callable[[str | None], Awaitable[object]], *, open_to_all: Collection[str] = ()
-    ) -> None:
-        """`admit` raises a ServiceError for a caller who may not pass; methods `open_to_all` need no one."""
+    def __init__(self, admit: Callable[[str | None, str], Awaitable[object]]) -> None:
+        """`admit` gets the metadata and the method; it raises a ServiceError for who may not pass."""
         self._admit = admit
-        self._open_to_all = frozenset(open_to_all)
 
     @asynccontextmanager
     async def around(self, context: Context, method: str, *, streams: bool) -> AsyncIterator[None]:
         """Refuse who may not pass, end the streams of those who may not any more."""
-        if method in self._open_to_all:
-            yield
-            return
         bearer = authorization(context)
-        await self._admit(bearer)
+        await self._admit(bearer, method)
         if not streams:
             yield
             return
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - every call is one
-        watch = asyncio.create_task(self._watch(bearer, task))
+        watch = asyncio.create_task(self._watch(bearer, method, task))
         try:
             yield
         except asyncio.CancelledError:
@@ -144,11 +138,11 @@ class Authenticated(Around):
         finally:
             watch.cancel()
 
-    async def _watch(self, bearer: str | None, task: asyncio.Task[Any]) -> None:
+    async def _watch(self, bearer: str | None, method: str, task: asyncio.Task[Any]) -> None:
         try:
             while True:
                 await asyncio.sleep(self.AGAIN_S)
-                await self._admit(bearer)
+                await self._admit(bearer, method)
         except ServiceError:
             task.cancel()
             raise

@@ -1,6 +1,9 @@
-"""Password hashes: bcrypt, off the event loop."""
+"""Password hashes: bcrypt, of what a secret of the gateway's makes of a password; off the event loop."""
 
 import asyncio
+import base64
+import hashlib
+import hmac
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -13,11 +16,18 @@ T = TypeVar("T")
 COST = 12
 MIN_LENGTH = 15
 """Characters; NIST SP 800-63B-4 for a password that is the only factor."""
-MAX_BYTES = 72
-"""bcrypt reads no further."""
+MAX_BYTES = 1024
+"""Nobody types more; a hash must not be a way to keep the gateway busy."""
+MIN_PEPPER_BYTES = 32
 
-# bcrypt lets go of the interpreter lock; two at a time leave the event loop its share of two cores.
-_WORKERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="bcrypt")
+AT_WORK = 2
+"""Passwords hashed at a time: bcrypt lets go of the interpreter lock, and two leave the event loop its share
+of two cores."""
+_WORKERS = ThreadPoolExecutor(max_workers=AT_WORK, thread_name_prefix="bcrypt")
+
+_PLAIN = "$2"
+"""How hashes begin that were made before passwords were hashed twice; bcrypt read 72 bytes of them."""
+_PLAIN_BYTES = 72
 
 
 class PasswordRuleError(ValueError):
@@ -32,25 +42,73 @@ def check_rules(password: str) -> None:
 
 
 def check_length(password: str) -> None:
-    """Raise PasswordRuleError where a password has more bytes than bcrypt reads."""
-    if len(password.encode()) > MAX_BYTES:
+    """Raise PasswordRuleError where a password is longer than any may be."""
+    if len(_bytes(password)) > MAX_BYTES:
         raise PasswordRuleError(f"a password may have at most {MAX_BYTES} bytes")
 
 
-async def hash_password(password: str) -> str:
-    """The bcrypt hash of a password that keeps the rules."""
-    check_rules(password)
-    hashed = await _in_worker(bcrypt.hashpw, password.encode(), bcrypt.gensalt(COST))
-    return hashed.decode()
+class Passwords:
+    """Makes hashes and checks them, by a pepper: a secret that is not in the database.
+
+    bcrypt gets the base64 of an HMAC-SHA-384 of the password, so all of its bytes count, zeros too. A hash
+    begins with the name of its pepper; those of no pepper, of the one before, and those that were not hashed
+    twice still match, and are `outdated`.
+    """
+
+    def __init__(self, pepper: bytes = b"", before: bytes = b"") -> None:
+        """Hash by `pepper`, none if empty; know the one `before`. Raises ValueError for short ones."""
+        for each in (pepper, before):
+            if 0 < len(each) < MIN_PEPPER_BYTES:
+                raise ValueError(f"a password pepper needs at least {MIN_PEPPER_BYTES} bytes")
+        self._name = _name(pepper)
+        self._peppers = {_name(each): each for each in (b"", before, pepper)}
+
+    async def hash(self, password: str) -> str:
+        """The hash of a new password. Raises PasswordRuleError."""
+        check_rules(password)
+        return await self.rehash(password)
+
+    async def rehash(self, password: str) -> str:
+        """The hash of a password that is in use already, whatever the rules were when it was set."""
+        prepared = _prepared(password, self._peppers[self._name])
+        hashed = await _in_worker(bcrypt.hashpw, prepared, bcrypt.gensalt(COST))
+        return f"{self._name}:{hashed.decode()}"
+
+    async def matches(self, password: str, hashed: str | None) -> bool:
+        """Whether a password is the hash's; with no hash it is not, after just as long."""
+        known: str | None
+        if hashed is not None and hashed.startswith(_PLAIN):
+            prepared, known = _bytes(password), hashed
+            if len(prepared) > _PLAIN_BYTES:
+                prepared, known = b"", None
+        else:
+            name, _, known = (hashed or "").partition(":")
+            pepper = self._peppers.get(name)
+            prepared = _prepared(password, pepper or b"")
+            if pepper is None:
+                known = None
+        return await _in_worker(_matches, prepared, known.encode() if known else None)
+
+    def outdated(self, hashed: str) -> bool:
+        """Whether the hash should be made anew, now that the password is at hand."""
+        name, _, own = hashed.partition(":")
+        return name != self._name or not own.startswith(f"$2b${COST:02}$")
 
 
-async def password_matches(password: str, hashed: str | None) -> bool:
-    """Whether a password is the hash's; with no hash it is not, after just as long."""
-    return await _in_worker(_matches, password.encode(), None if hashed is None else hashed.encode())
+def _bytes(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")
 
 
-def _matches(password: bytes, hashed: bytes | None) -> bool:
-    return bcrypt.checkpw(password, hashed or _nobodys_hash()) and hashed is not None
+def _prepared(password: str, pepper: bytes) -> bytes:
+    return base64.b64encode(hmac.digest(pepper, _bytes(password), "sha384"))
+
+
+def _name(pepper: bytes) -> str:
+    return hashlib.sha256(b"wattgate password pepper" + pepper).hexdigest()[:8]
+
+
+def _matches(prepared: bytes, hashed: bytes | None) -> bool:
+    return bcrypt.checkpw(prepared, hashed or _nobodys_hash()) and hashed is not None
 
 
 @cache

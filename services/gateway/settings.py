@@ -1,5 +1,6 @@
 """Everything the gateway can be told, each by an environment variable GATEWAY_<NAME>."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -39,11 +40,21 @@ class Settings(BaseSettings):
     worker: NonNegativeInt | None = None
     """Which of them this one is; set by the process that starts them."""
 
-    token_key: FilePath
-    """PEM private key (EC, P-256) that signs tokens and whose public half verifies them."""
+    token_key: Path
+    """PEM private key (EC, P-256) that signs tokens and whose public half verifies them, or a folder of
+    such keys (`*.pem`): all verify, the last by name signs."""
     token_issuer: str = "wattgate"  # noqa: S105 - a name, not a secret
     token_audience: str = "wattgate"  # noqa: S105 - a name, not a secret
-    token_lifetime_s: PositiveInt = 900
+    token_lifetime_s: Annotated[int, Field(ge=1, le=3600)] = 900
+    password_grant: bool = True
+    """Whether users get tokens for name and password, as in the thesis. RFC 9700 advises against it: turn it
+    off where only programs call, with `client_credentials`."""
+
+    password_pepper: FilePath | None = None
+    """A secret of 32 bytes or more that goes into password hashes, so that the database alone is no use to
+    whoever steals it; none: the password alone."""
+    password_pepper_before: FilePath | None = None
+    """The one before, while there are hashes of it: each is made anew at its user's next login."""
 
     database_url: str
     """User table: sqlite:///path/users.db or postgresql://user:password@host/database."""

@@ -1,24 +1,21 @@
 """Access tokens: signed JWTs (RFC 9068), issued and verified. No framework in here."""
 
-import hashlib
-import json
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from jwt.algorithms import ECAlgorithm
 
 from services.core.errors import UnauthenticatedError
+from services.gateway.keys import ALGORITHM, Keys
 
-ALGORITHM = "ES256"
 TYPE = "at+jwt"
 LEEWAY_S = 30
 """How far the clocks of issuer and verifier may part."""
 MAX_TOKEN_BYTES = 8192
-REQUIRED = ("iss", "sub", "aud", "exp", "iat", "jti")
+REQUIRED = ("iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope")
+_HEADER = {"alg", "kid", "typ"}
 
 
 @dataclass(frozen=True)
@@ -27,42 +24,34 @@ class Token:
 
     access_token: str
     expires_in_s: int
+    scope: str
+    """With blanks between."""
 
 
 @dataclass(frozen=True)
-class TokenKey:
-    """A key that signs tokens, under the name that tokens carry as `kid`."""
+class Claims:
+    """What a token that was verified says."""
 
-    private: ec.EllipticCurvePrivateKey
-    kid: str
-
-
-def read_key(pem: bytes) -> TokenKey:
-    """The signing key of a PEM file; its `kid` is its RFC 7638 thumbprint.
-
-    Raises ValueError where it is not an unencrypted EC key on P-256.
-    """
-    private = load_pem_private_key(pem, password=None)
-    if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
-        raise ValueError("the token key must be an EC key on curve P-256 (prime256v1)")
-    jwk = ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
-    members = {name: jwk[name] for name in ("crv", "kty", "x", "y")}
-    canonical = json.dumps(members, separators=(",", ":"), sort_keys=True)
-    return TokenKey(private, jwt.utils.base64url_encode(hashlib.sha256(canonical.encode()).digest()).decode())
+    subject: str
+    """Id of the user or client it was issued for."""
+    scopes: frozenset[str]
+    issued_s: int
+    """Unix time."""
 
 
 @dataclass(frozen=True)
 class Tokens:
     """Issues tokens, and verifies those it issued."""
 
-    key: TokenKey
+    keys: Keys
     issuer: str
     audience: str
     lifetime_s: int
 
-    def issue(self, subject: str) -> Token:
-        """A token for a user's id."""
-        now = int(time.time())
+    def issue(self, subject: str, scopes: Iterable[str], *, client_id: str, not_before_s: int = 0) -> Token:
+        """A token for a user's or a client's id, asked for by a client; issued at `not_before_s` or now."""
+        now = max(int(time.time()), not_before_s)
+        granted = " ".join(sorted(scopes))
         claims = {
             "iss": self.issuer,
             "sub": subject,
@@ -70,40 +59,47 @@ class Tokens:
             "exp": now + self.lifetime_s,
             "iat": now,
             "jti": secrets.token_urlsafe(16),
+            "client_id": client_id,
+            "scope": granted,
         }
-        encoded = jwt.encode(
-            claims, self.key.private, algorithm=ALGORITHM, headers={"kid": self.key.kid, "typ": TYPE}
-        )
-        return Token(encoded, self.lifetime_s)
+        key = self.keys.signing
+        encoded = jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.kid, "typ": TYPE})
+        return Token(encoded, self.lifetime_s, granted)
 
-    def verify(self, token: str) -> str:
-        """The user id a token was issued for.
+    def verify(self, token: str) -> Claims:
+        """What a token says.
 
-        Raises UnauthenticatedError for a token that is not ours, not valid now, or of another kind.
+        Raises UnauthenticatedError for one that is not ours, not valid now, or of another kind.
         """
-        if len(token) > MAX_TOKEN_BYTES:
-            raise UnauthenticatedError(token_given=True)
         try:
-            header = jwt.get_unverified_header(token)
-            if header.get("kid") != self.key.kid or header.get("typ") != TYPE:
-                raise UnauthenticatedError(token_given=True)
-            claims = jwt.decode(
-                token,
-                self.key.private.public_key(),
-                algorithms=[ALGORITHM],
-                audience=self.audience,
-                issuer=self.issuer,
-                leeway=LEEWAY_S,
-                options={"require": list(REQUIRED), "strict_aud": True},
-            )
+            return self._verified(token)
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise UnauthenticatedError(token_given=True) from error
-        issued, expires = claims["iat"], claims["exp"]
-        # PyJWT takes numbers in strings, and any lifetime.
-        if not (type(issued) is int and type(expires) is int and expires - issued <= self.lifetime_s):
-            raise UnauthenticatedError(token_given=True)
-        subject: str = claims["sub"]
-        return subject
+
+    def _verified(self, token: str) -> Claims:
+        if len(token) > MAX_TOKEN_BYTES:
+            raise ValueError("too long")
+        header = jwt.get_unverified_header(token)
+        key = self.keys.verifying(header.get("kid"))
+        # The one set of members that our tokens have: nothing that would choose a key, or be critical.
+        if key is None or header.get("typ") != TYPE or header.keys() - _HEADER:
+            raise ValueError("not a header of ours")
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            audience=self.audience,
+            issuer=self.issuer,
+            leeway=LEEWAY_S,
+            options={"require": list(REQUIRED), "strict_aud": True},
+        )
+        # PyJWT takes numbers in strings, any lifetime, and anything for a name.
+        times, names = (claims["iat"], claims["exp"]), (claims["sub"], claims["jti"], claims["scope"])
+        if not all(type(time_s) is int for time_s in times) or not all(type(name) is str for name in names):
+            raise ValueError("claims of other types")
+        if not 0 < claims["exp"] - claims["iat"] <= self.lifetime_s:
+            raise ValueError("another lifetime")
+        return Claims(claims["sub"], frozenset(claims["scope"].split()), claims["iat"])
 
 
 def bearer_token(authorization: str | None) -> str | None:

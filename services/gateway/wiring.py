@@ -2,20 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from services.core.errors import UserStoreUnavailableError
 from services.gateway.adapters.balancing import Balancer
 from services.gateway.adapters.targets import Target, credentials
 from services.gateway.adapters.tfserving import TensorFlowServing
 from services.gateway.admission import Admission
+from services.gateway.keys import Keys
 from services.gateway.login import Login
 from services.gateway.models import Models
+from services.gateway.passwords import Passwords
 from services.gateway.predict import Predictor
 from services.gateway.settings import Settings, StartError
-from services.gateway.tokens import Tokens, read_key
-from services.gateway.users import UserStore
+from services.gateway.store.clients import ClientStore
+from services.gateway.store.database import Database
+from services.gateway.store.throttle import Throttle
+from services.gateway.store.users import UserStore
+from services.gateway.tokens import Tokens
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,13 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     Raises StartError.
     """
     try:
-        key = read_key(settings.token_key.read_bytes())
-        users = UserStore(settings.database_url)
-        await users.create()
+        keys = Keys(settings.token_key)
+        passwords = Passwords(_secret(settings.password_pepper), _secret(settings.password_pepper_before))
+        database = Database(settings.database_url)
+        await database.migrate()
     except (ValueError, TypeError, OSError, UserStoreUnavailableError) as error:
         raise StartError("; ".join([str(error), *getattr(error, "__notes__", ())])) from error
-    tokens = Tokens(key, settings.token_issuer, settings.token_audience, settings.token_lifetime_s)
+    tokens = Tokens(keys, settings.token_issuer, settings.token_audience, settings.token_lifetime_s)
     trust = credentials(
         settings.model_server_ca, settings.model_server_certificate, settings.model_server_key
     )
@@ -58,11 +65,21 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     server = TensorFlowServing(balancer)
     models = Models(server, settings.models, timeout_s=settings.timeout_s)
     admission = Admission(settings.max_in_flight, settings.max_queued, settings.max_queue_s)
-    watch = asyncio.create_task(models.keep_true(settings.model_poll_s))
+    watches = [
+        asyncio.create_task(keys.keep_fresh()),
+        asyncio.create_task(models.keep_true(settings.model_poll_s)),
+    ]
     try:
         yield Gateway(
             settings,
-            Login(users, tokens),
+            Login(
+                UserStore(database),
+                ClientStore(database),
+                passwords,
+                Throttle(database),
+                tokens,
+                settings.password_grant,
+            ),
             models,
             server,
             admission,
@@ -70,8 +87,12 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             balancer.targets,
         )
     finally:
-        watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
+        for watch in watches:
+            watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
         await balancer.close()
-        await users.close()
+        await database.close()
+
+
+def _secret(file: Path | None) -> bytes:
+    return file.read_bytes().strip() if file else b""

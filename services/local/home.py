@@ -5,8 +5,9 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.gateway.passwords import hash_password, password_matches
-from services.gateway.users import UserStore
+from services.gateway.passwords import Passwords
+from services.gateway.store.database import Database
+from services.gateway.store.users import UserStore
 from services.local.certificates import ensure_certificates, ensure_token_key, write_secret
 
 DEMO_USER = "demo"
@@ -39,6 +40,11 @@ class Home:
         return self.folder / "token.key"
 
     @property
+    def pepper(self) -> Path:
+        """The gateway's part in password hashes."""
+        return self.folder / "password.pepper"
+
+    @property
     def database_url(self) -> str:
         """The user table."""
         return f"sqlite:///{(self.folder / 'users.db').absolute()}"
@@ -68,13 +74,17 @@ class Home:
         if not self.demo_password.exists():
             write_secret(self.demo_password, secrets.token_urlsafe(18).encode())
         password = self.demo_password.read_text()
-        users = UserStore(self.database_url)
+        if not self.pepper.exists():
+            write_secret(self.pepper, secrets.token_urlsafe(32).encode())
+        passwords = Passwords(self.pepper.read_bytes())
+        database = Database(self.database_url)
+        users = UserStore(database)
         try:
-            await users.create()
+            await database.migrate()
             user = await users.by_name(DEMO_USER)
             if user is None:
-                await users.add(DEMO_USER, await hash_password(password))
-            elif not await password_matches(password, user.password_hash):
-                await users.change(DEMO_USER, password_hash=await hash_password(password))
+                await users.add(DEMO_USER, await passwords.hash(password))
+            elif not await passwords.matches(password, user.password_hash):
+                await users.set_password(DEMO_USER, await passwords.hash(password))
         finally:
-            await users.close()
+            await database.close()

@@ -103,6 +103,7 @@ class Pair:
             "TLS_CERTIFICATE": str(self._home.certificate),
             "TLS_KEY": str(self._home.key),
             "TOKEN_KEY": str(self._home.token_key),
+            "PASSWORD_PEPPER": str(self._home.pepper),
             "DATABASE_URL": self._home.database_url,
             "MODEL_SERVER": f"{HOST}:{self._ports.model_server}",
             "MODELS": json.dumps(self.model_names()),

@@ -17,6 +17,7 @@ from pipelines.preprocessing.features import model_input
 from pipelines.preprocessing.meter_file import read_meter_file
 from pipelines.preprocessing.series import LoadSeries, last_window
 from pipelines.spec import ForecastSpec
+from services.gateway.policy import FORECAST
 from services.gateway.predict import Prediction
 from services.gateway.rest import uploads
 from services.gateway.rest.schemas import ForecastOut
@@ -94,7 +95,7 @@ async def _parts(
             return _response(prediction).SerializeToString()
 
         works: dict[str, Work] = {
-            "token": lambda: gateway.login.caller(token),
+            "token": lambda: gateway.login.admit(token, FORECAST),
             "multipart": lambda: uploads.read_upload(_upload(media_type, form), len(form), None),
             "parse": parse,
             "features": features,

@@ -2,7 +2,7 @@
 
 import typer
 
-from wattgate.cli import serve, users
+from wattgate.cli import clients, serve, users
 
 app = typer.Typer(
     help="Forecasts of the next two hours of load, served over HTTPS and gRPC.",
@@ -11,3 +11,4 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.add_typer(users.app, name="users")
+app.add_typer(clients.app, name="clients")

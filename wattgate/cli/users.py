@@ -1,85 +1,97 @@
 """`wattgate users`: who may log in."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import typer
 
-from services.core.errors import UserStoreUnavailableError
-from services.gateway.passwords import PasswordRuleError, check_rules, hash_password
-from services.gateway.users import UserError, UserStore
+from services.gateway.passwords import Passwords
+from services.gateway.policy import ADMIN
+from services.gateway.store.users import SCOPES, UserStore
+from wattgate.cli.database import LOCAL, DatabaseUrl, run
 
 app = typer.Typer(help="Add, disable and list the users of a gateway.", no_args_is_help=True)
 
 T = TypeVar("T")
 
 Username = Annotated[str, typer.Argument(help="Name the user logs in with; case does not matter.")]
-DatabaseUrl = Annotated[
-    str,
-    typer.Option(
-        envvar="GATEWAY_DATABASE_URL",
-        help="The gateway's user table: sqlite:///path or postgresql://user:password@host/database.",
-    ),
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]
-_LOCAL = "sqlite:///var/users.db"
 
 
 @app.command()
 def add(
     username: Username,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
-    ] = False,
-    database_url: DatabaseUrl = _LOCAL,
+    password_stdin: PasswordStdin = False,
+    admin: Annotated[bool, typer.Option("--admin", help="May change users and clients, too.")] = False,
+    database_url: DatabaseUrl = LOCAL,
 ) -> None:
     """Add a user; asks for the password."""
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\n")
-    else:
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    password = _password(from_stdin=password_stdin)
 
     async def work(users: UserStore) -> None:
-        check_rules(password)
-        await users.add(username, await hash_password(password))
+        # By no pepper: the gateway hashes it anew by its own at the first login.
+        await users.add(username, await Passwords().hash(password), SCOPES | ({ADMIN} if admin else set()))
 
     _run(database_url, work)
     typer.echo(f"Added {username}.")
 
 
 @app.command()
-def disable(username: Username, database_url: DatabaseUrl = _LOCAL) -> None:
+def passwd(
+    username: Username, password_stdin: PasswordStdin = False, database_url: DatabaseUrl = LOCAL
+) -> None:
+    """Give a user another password; tokens that the old one gave end."""
+    password = _password(from_stdin=password_stdin)
+
+    async def work(users: UserStore) -> None:
+        await users.set_password(username, await Passwords().hash(password))
+
+    _run(database_url, work)
+    typer.echo(f"Changed the password of {username}.")
+
+
+@app.command()
+def disable(username: Username, database_url: DatabaseUrl = LOCAL) -> None:
     """Keep a user out: no new token, and those given out are refused from now on."""
-    _run(database_url, lambda users: users.change(username, disabled=True))
+    _run(database_url, lambda users: users.set_disabled(username, disabled=True))
     typer.echo(f"Disabled {username}.")
 
 
 @app.command()
-def enable(username: Username, database_url: DatabaseUrl = _LOCAL) -> None:
+def enable(username: Username, database_url: DatabaseUrl = LOCAL) -> None:
     """Let a disabled user in again."""
-    _run(database_url, lambda users: users.change(username, disabled=False))
+    _run(database_url, lambda users: users.set_disabled(username, disabled=False))
     typer.echo(f"Enabled {username}.")
 
 
+@app.command("end-tokens")
+def end_tokens(username: Username, database_url: DatabaseUrl = LOCAL) -> None:
+    """Refuse all tokens a user was given so far, as after one leaked; it may log in again."""
+    _run(database_url, lambda users: users.end_tokens(username))
+    typer.echo(f"Ended the tokens of {username}.")
+
+
 @app.command("list")
-def list_users(database_url: DatabaseUrl = _LOCAL) -> None:
-    """Every user and whether it is disabled."""
-    for username, disabled in _run(database_url, lambda users: users.names()):
-        typer.echo(f"{username}{'  (disabled)' if disabled else ''}")
+def list_users(database_url: DatabaseUrl = LOCAL) -> None:
+    """Every user, whether it is an admin, and whether it is disabled."""
+    for user in _run(database_url, lambda users: users.all()):
+        marks = [
+            name
+            for name, is_so in {"admin": ADMIN in user.scopes, "disabled": user.disabled}.items()
+            if is_so
+        ]
+        typer.echo("  ".join([user.username, *(f"({mark})" for mark in marks)]))
+
+
+def _password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return typed
 
 
 def _run(database_url: str, work: Callable[[UserStore], Awaitable[T]]) -> T:
-    async def with_store() -> T:
-        users = UserStore(database_url)
-        try:
-            await users.create()
-            return await work(users)
-        finally:
-            await users.close()
-
-    try:
-        return asyncio.run(with_store())
-    except (UserError, PasswordRuleError, UserStoreUnavailableError, ValueError) as error:
-        typer.echo(f"Not done: {error}", err=True)
-        raise typer.Exit(1) from None
+    return run(database_url, lambda database: work(UserStore(database)))

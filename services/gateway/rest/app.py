@@ -1,9 +1,11 @@
 """The HTTPS edge."""
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
-from services.gateway.rest import forecasts, health, models, tokens
+from services.gateway.rest import forecasts, health, keys, models, tokens, users
+from services.gateway.rest.described import describe_security
 from services.gateway.rest.problems import answer_problems
+from services.gateway.rest.security import guard
 from services.gateway.wiring import Gateway
 
 
@@ -18,9 +20,11 @@ def create_app(gateway: Gateway) -> FastAPI:
         redoc_url=None,
         # observed.py makes the spans: for refusals at the door too, and without what is in the query.
         telemetry={"tracing": False, "metrics": False, "logs": False},
+        dependencies=[Depends(guard)],
     )
     app.state.gateway = gateway
-    for router in (tokens.router, forecasts.router, models.router, health.router):
+    for router in (tokens.router, keys.router, forecasts.router, models.router, users.router, health.router):
         app.include_router(router)
     answer_problems(app)
+    describe_security(app, gateway.login.grants)
     return app

@@ -3,18 +3,20 @@
 from fastapi import APIRouter
 
 from services.gateway.rest.schemas import ModelOut, ModelsOut, Problem
-from services.gateway.rest.security import LoggedIn, TheGateway
+from services.gateway.rest.security import TheGateway
 
-router = APIRouter(prefix="/v1/models", tags=["models"], responses={401: {"model": Problem}})
+router = APIRouter(
+    prefix="/v1/models", tags=["models"], responses={status: {"model": Problem} for status in (401, 403)}
+)
 
 
 @router.get("")
-async def list_models(_: LoggedIn, gateway: TheGateway) -> ModelsOut:
+async def list_models(gateway: TheGateway) -> ModelsOut:
     """Every model: versions, state, scaler, training score."""
     return ModelsOut(models=[ModelOut.of(state) for state in gateway.models.states()])
 
 
 @router.get("/{model}", responses={404: {"model": Problem}})
-async def get_model(model: str, _: LoggedIn, gateway: TheGateway) -> ModelOut:
+async def get_model(model: str, gateway: TheGateway) -> ModelOut:
     """One model."""
     return ModelOut.of(gateway.models.state(model))

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from pipelines.errors import InvalidSeriesError, Violation
 from services.core.errors import (
+    ForbiddenError,
     InvalidRequestError,
     ServiceError,
     UnauthenticatedError,
@@ -46,6 +47,10 @@ async def _problem(_request: Request, error: Exception) -> Response:
             'Bearer realm="wattgate", error="invalid_token"'
             if shown.token_given
             else 'Bearer realm="wattgate"'
+        )
+    if isinstance(shown, ForbiddenError) and shown.scope:
+        headers["WWW-Authenticate"] = (
+            f'Bearer realm="wattgate", error="insufficient_scope", scope="{shown.scope}"'
         )
     return JSONResponse(as_problem(error), shown.http, headers, media_type=MEDIA_TYPE)
 

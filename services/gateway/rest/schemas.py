@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, SecretStr
 
 from pipelines.preprocessing.series import MAX_STEPS
 from pipelines.spec import ForecastSpec
 from services.gateway.models import ModelState, ServedModel
 from services.gateway.predict import Prediction
+from services.gateway.store.users import User
 
 
 class TokenOut(BaseModel):
@@ -16,6 +17,25 @@ class TokenOut(BaseModel):
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a name, not a secret
     expires_in: int = Field(description="Seconds the token is valid from now.")
+    scope: str = Field(description="What it is good for, with blanks between.")
+
+
+class JwksOut(BaseModel):
+    """Public keys (RFC 7517)."""
+
+    keys: list[dict[str, str]]
+
+
+class MetadataOut(BaseModel):
+    """What the token endpoint offers (RFC 8414)."""
+
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    grant_types_supported: list[str]
+    scopes_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    response_types_supported: list[str]
 
 
 class OAuthErrorOut(BaseModel):
@@ -24,6 +44,44 @@ class OAuthErrorOut(BaseModel):
     error: str
     error_description: str
     detail: str
+
+
+class UserOut(BaseModel):
+    """A user."""
+
+    username: str
+    disabled: bool
+    scopes: list[str]
+
+    @classmethod
+    def of(cls, user: User) -> Self:
+        """As admins see it."""
+        return cls(username=user.username, disabled=user.disabled, scopes=sorted(user.scopes))
+
+
+class UsersOut(BaseModel):
+    """Everyone who may log in, or might."""
+
+    users: list[UserOut]
+
+
+class UserIn(BaseModel):
+    """A new user."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    username: str
+    password: SecretStr
+    admin: bool = Field(default=False, description="Whether it may change users, too.")
+
+
+class UserChangeIn(BaseModel):
+    """What changes of a user; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    password: SecretStr | None = Field(default=None, description="Ends the tokens that the old one gave.")
+    disabled: bool | None = None
 
 
 class SeriesIn(BaseModel):

@@ -1,17 +1,27 @@
-"""POST /token: OAuth2's password grant, as the thesis uses it."""
+"""POST /token: OAuth2's password grant, as the thesis uses it, and the one for programs."""
 
+import base64
 from http import HTTPStatus
-from urllib.parse import parse_qsl
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from services.core.errors import TooLargeError
-from services.gateway.login import WrongCredentialsError
+from services.gateway.login import (
+    Login,
+    LoginError,
+    TooManyLoginsError,
+    UnsupportedGrantError,
+    WrongClientError,
+)
 from services.gateway.passwords import PasswordRuleError
 from services.gateway.rest.schemas import OAuthErrorOut, TokenOut
 from services.gateway.rest.security import TheGateway
 from services.gateway.rest.uploads import read_body
+from services.gateway.store.clients import CLIENT_CREDENTIALS, GRANTS, PASSWORD, Client
+from services.gateway.tokens import Token
 
 router = APIRouter(tags=["login"])
 
@@ -19,83 +29,125 @@ _FORM = "application/x-www-form-urlencoded"
 _MAX_FORM_BYTES = 8 * 1024
 _MAX_FIELDS = 16
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
-_WRONG = "Incorrect username or password"
+_CHALLENGES = {"invalid_grant": "Bearer", "invalid_client": 'Basic realm="wattgate"'}
+"""Errors that are 401, the first as the thesis has it, and what to come with instead."""
 
 
-class _OAuthError(Exception):
-    def __init__(self, error: str, detail: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
-        super().__init__(detail)
-        self.error, self.status = error, status
+_FIELDS: dict[str, Any] = {
+    "grant_type": {"type": "string", "enum": list(GRANTS), "default": PASSWORD},
+    "username": {"type": "string"},
+    "password": {"type": "string", "format": "password"},
+    "scope": {"type": "string", "description": "With blanks between; by default all that may be had."},
+    "client_id": {"type": "string"},
+    "client_secret": {"type": "string", "format": "password"},
+}
+
+
+class _BadFormError(LoginError):
+    """What was sent is no login."""
 
 
 @router.post(
     "/token",
     response_model=TokenOut,
-    responses={400: {"model": OAuthErrorOut}, 401: {"model": OAuthErrorOut}},
+    responses={status: {"model": OAuthErrorOut} for status in (400, 401, 413, 429)},
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {
-                _FORM: {
-                    "schema": {
-                        "type": "object",
-                        "required": ["username", "password"],
-                        "properties": {
-                            "grant_type": {"type": "string", "enum": ["password"], "default": "password"},
-                            "username": {"type": "string"},
-                            "password": {"type": "string", "format": "password"},
-                        },
-                    }
-                }
-            },
+            "content": {_FORM: {"schema": {"type": "object", "properties": _FIELDS}}},
         }
     },
 )
 async def token(request: Request, gateway: TheGateway) -> JSONResponse:
-    """Exchange a username and password for an access token."""
+    """Exchange a username and password, or a client's id and secret, for an access token."""
     try:
-        username, password = _credentials(await _form(request))
-        issued = await gateway.login.token(username, password)
-    except WrongCredentialsError:
-        return _refusal(_OAuthError("invalid_grant", _WRONG, HTTPStatus.UNAUTHORIZED))
+        form = await _form(request)
+        client = await _client(request, form, gateway.login)
+        issued = await _issue(form, client, _address(request), gateway.login)
     except PasswordRuleError as error:
-        return _refusal(_OAuthError("invalid_request", f"No password is like this: {error}"))
-    except _OAuthError as error:
+        return _refusal(_BadFormError(f"No password is like this: {error}"))
+    except TooLargeError as error:
+        return _refusal(_BadFormError(str(error)), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    except LoginError as error:
         return _refusal(error)
-    body = TokenOut(access_token=issued.access_token, expires_in=issued.expires_in_s)
+    body = TokenOut(access_token=issued.access_token, expires_in=issued.expires_in_s, scope=issued.scope)
     return JSONResponse(body.model_dump(), headers=_NO_STORE)
+
+
+async def _issue(form: dict[str, str], client: Client | None, address: str, login: Login) -> Token:
+    asked = form.get("scope", "").split()
+    # The thesis' own client leaves the grant type out.
+    grant = form.get("grant_type", PASSWORD)
+    if grant == CLIENT_CREDENTIALS:
+        if client is None:
+            raise WrongClientError
+        return login.with_secret(client, asked=asked)
+    if grant != PASSWORD:
+        raise UnsupportedGrantError(f"The grant types are {', '.join(login.grants)}")
+    try:
+        username, password = form["username"], form["password"]
+    except KeyError as error:
+        raise _BadFormError(f"The field {error} is missing") from None
+    return await login.with_password(username, password, address=address, client=client, asked=asked)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+async def _client(request: Request, form: dict[str, str], login: Login) -> Client | None:
+    """The client that asks, by its header or by the form (RFC 6749, 2.3.1); None where none is named.
+
+    Swagger UI and others send an empty id where a user gives none.
+    """
+    headers = request.headers.getlist("authorization")
+    if headers and ("client_secret" in form or len(headers) > 1):
+        raise _BadFormError("A client proves itself once")
+    if headers:
+        return await login.client(*_basic(headers[0]))
+    if form.get("client_id") or form.get("client_secret"):
+        return await login.client(form.get("client_id", ""), form.get("client_secret", ""))
+    return None
+
+
+def _basic(header: str) -> tuple[str, str]:
+    """Name and secret of an HTTP Basic header. Raises WrongClientError where it is none."""
+    scheme, _, encoded = header.partition(" ")
+    try:
+        if scheme.lower() != "basic":
+            raise WrongClientError
+        name, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        raise WrongClientError from None
+    if not colon:
+        raise WrongClientError
+    return unquote_plus(name), unquote_plus(secret)
 
 
 async def _form(request: Request) -> dict[str, str]:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != _FORM:
-        raise _OAuthError("invalid_request", f"Send the login as {_FORM}")
+        raise _BadFormError(f"Send the login as {_FORM}")
+    body = await read_body(request, _MAX_FORM_BYTES)
     try:
-        body = await read_body(request, _MAX_FORM_BYTES)
         fields = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
-    except TooLargeError as error:
-        raise _OAuthError("invalid_request", str(error), HTTPStatus.REQUEST_ENTITY_TOO_LARGE) from None
     except ValueError:
-        raise _OAuthError("invalid_request", "The form cannot be read: UTF-8, 16 fields at most") from None
+        raise _BadFormError("The form cannot be read: UTF-8, 16 fields at most") from None
     form = dict(fields)
     if len(form) != len(fields):
-        raise _OAuthError("invalid_request", "A field is given twice")
+        raise _BadFormError("A field is given twice")
     return form
 
 
-def _credentials(form: dict[str, str]) -> tuple[str, str]:
-    # The thesis' own client leaves the grant type out.
-    if form.get("grant_type", "password") != "password":
-        raise _OAuthError("unsupported_grant_type", "The one grant type is password")
-    try:
-        return form["username"], form["password"]
-    except KeyError as error:
-        raise _OAuthError("invalid_request", f"The field {error} is missing") from None
-
-
-def _refusal(error: _OAuthError) -> JSONResponse:
+def _refusal(error: LoginError, status: HTTPStatus | None = None) -> JSONResponse:
     headers = dict(_NO_STORE)
-    if error.status is HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyLoginsError):
+        status = HTTPStatus.TOO_MANY_REQUESTS
+        headers["Retry-After"] = str(error.retry_after_s)
+    if status is None:
+        challenge = _CHALLENGES.get(error.error)
+        status = HTTPStatus.UNAUTHORIZED if challenge else HTTPStatus.BAD_REQUEST
+        if challenge:
+            headers["WWW-Authenticate"] = challenge
     body = OAuthErrorOut(error=error.error, error_description=str(error), detail=str(error))
-    return JSONResponse(body.model_dump(), error.status, headers)
+    return JSONResponse(body.model_dump(), status, headers)

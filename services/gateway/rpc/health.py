@@ -11,7 +11,6 @@ from services.gateway.wiring import Gateway
 from wattgate.tfserving.methods import MODEL_SERVICE, PREDICTION_SERVICE
 
 NAME = "grpc.health.v1.Health"
-METHODS = (f"/{NAME}/Check", f"/{NAME}/Watch")
 
 SERVICES = ("", "wattgate.forecast.v1.ForecastService", PREDICTION_SERVICE, MODEL_SERVICE)
 """What can be asked for beside the models: the whole gateway, by several names."""

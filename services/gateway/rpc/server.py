@@ -10,7 +10,7 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 from services.core.interceptors import Around, Authenticated, Deserialized
 from services.gateway.admission import Admission
-from services.gateway.login import Caller
+from services.gateway.policy import OPEN, scope_of
 from services.gateway.rpc import health, pass_through
 from services.gateway.rpc.calls import Context
 from services.gateway.rpc.observed import Observed
@@ -40,15 +40,17 @@ class RpcServer:
         """Bind the port over a gateway that is open already; raises StartError where it cannot."""
         settings = gateway.settings
 
-        async def admit(authorization: str | None) -> Caller:
-            return await gateway.login.caller(bearer_token(authorization))
+        async def admit(authorization: str | None, method: str) -> None:
+            scope = scope_of(method)
+            if scope is not OPEN:
+                await gateway.login.admit(bearer_token(authorization), scope)
 
         self._observed = Observed(settings.models)
         self._server = grpc.aio.server(
             interceptors=[
                 self._observed,
                 NotWhenFull(gateway.admission),
-                Authenticated(admit, open_to_all=health.METHODS),
+                Authenticated(admit),
                 Deserialized(),
             ],
             options=[

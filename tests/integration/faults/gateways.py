@@ -41,14 +41,15 @@ class Gateway:
             "tls_certificate": home.certificate,
             "tls_key": home.key,
             "token_key": home.token_key,
-            "token_lifetime_s": 7200,
+            "password_pepper": home.pepper,
+            "token_lifetime_s": 3600,
             "database_url": home.database_url,
             "model_server": ",".join(model_servers),
             "models": json.dumps(NAMES),
             **settings,
         }
         self._environment = {f"GATEWAY_{name.upper()}": str(value) for name, value in known.items()}
-        self._trust = ssl.create_default_context(cafile=home.ca_file)
+        self.trust = ssl.create_default_context(cafile=home.ca_file)
 
     def __enter__(self) -> Self:
         self.start()
@@ -72,7 +73,7 @@ class Gateway:
                 stderr=log,
                 env={**os.environ, **self._environment},
             )
-        self._http = httpx.Client(base_url=self.url, verify=self._trust, timeout=10)
+        self._http = httpx.Client(base_url=self.url, verify=self.trust, timeout=10)
 
     def kill(self) -> None:
         """End it at once."""

@@ -10,9 +10,11 @@ import grpc
 import grpc.aio
 import httpx
 import numpy as np
+from fastapi import FastAPI
 
 from pipelines.spec import SIGNATURE
 from services.core import tensors
+from services.gateway.policy import SCOPES
 from services.gateway.rest.app import create_app
 from services.gateway.rpc.server import RpcServer
 from services.gateway.settings import Settings
@@ -141,6 +143,14 @@ class Edges:
     rpc: grpc.aio.Channel
     https: httpx.AsyncClient
     metadata: tuple[tuple[str, str], ...]
+    app: FastAPI
+    admin_id: str
+    """Of a user who may do everything."""
+
+    def with_scopes(self, *scopes: str) -> tuple[tuple[str, str], ...]:
+        """The metadata of a token that the admin might have asked for."""
+        token = self.gateway.login.tokens.issue(self.admin_id, scopes, client_id="wattgate")
+        return (("authorization", f"Bearer {token.access_token}"),)
 
     async def until_ready(self) -> None:
         async with asyncio.timeout(10):
@@ -157,6 +167,7 @@ async def edges(home: Home, model_server: str, **settings: Any) -> AsyncIterator
         "tls_certificate": home.certificate,
         "tls_key": home.key,
         "token_key": home.token_key,
+        "password_pepper": home.pepper,
         "database_url": home.database_url,
         "model_server": model_server,
         "models": NAMES,
@@ -168,17 +179,20 @@ async def edges(home: Home, model_server: str, **settings: Any) -> AsyncIterator
         await server.start()
         user = await gateway.login.users.by_name(DEMO_USER)
         assert user is not None
-        token = gateway.login.tokens.issue(user.id)
+        token = gateway.login.tokens.issue(user.id, user.scopes, client_id="wattgate")
+        users = gateway.login.users
+        admin = await users.by_name("admin") or await users.add("admin", "of no password", SCOPES)
         trust = grpc.ssl_channel_credentials(home.ca_file.read_bytes())
         bearer = f"Bearer {token.access_token}"
+        app = create_app(gateway)
         https = httpx.AsyncClient(
-            transport=httpx.ASGITransport(create_app(gateway)),
+            transport=httpx.ASGITransport(app),
             base_url="https://localhost",
             headers={"Authorization": bearer},
         )
         target = f"localhost:{gateway.settings.grpc_port}"
         try:
             async with https, grpc.aio.secure_channel(target, trust) as rpc:
-                yield Edges(gateway, rpc, https, (("authorization", bearer),))
+                yield Edges(gateway, rpc, https, (("authorization", bearer),), app, admin.id)
         finally:
             await server.stop(0)

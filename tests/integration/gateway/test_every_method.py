@@ -1,4 +1,4 @@
-"""Every method of every service of the gRPC edge needs a token, but for health."""
+"""Every method and every route needs a token with its scope, but for those that are open to all."""
 
 from types import SimpleNamespace
 
@@ -13,11 +13,21 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
+from services.gateway.policy import RULES, SCOPES
 from services.gateway.rpc.server import add_services
 from tests.integration.gateway.in_process import edges
 
 ENOUGH_S = 10
 OPEN = {"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"}
+OPEN_ROUTES = {
+    "POST /token",
+    "GET /livez",
+    "GET /readyz",
+    "GET /.well-known/jwks.json",
+    "GET /.well-known/oauth-authorization-server",
+}
+DOCS = {"/docs", "/docs/oauth2-redirect", "/openapi.json"}
+"""In development alone."""
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 
@@ -89,11 +99,59 @@ async def test_without_a_token_nothing_is_answered_but_health(edge, model_server
     assert model_server.calls == []
 
 
+async def test_every_rpc_needs_its_scope(edge):
+    for method in registered(edge.gateway) - OPEN:
+        for scope in SCOPES:
+            code = await code_of(edge, method, edge.with_scopes(scope))
+            assert (code is StatusCode.PERMISSION_DENIED) == (scope != RULES[method]), (method, scope)
+        assert await code_of(edge, method, edge.with_scopes()) is StatusCode.PERMISSION_DENIED, method
+
+
+def routes(edge):
+    """Method and path of every route of the HTTPS edge, as OpenAPI has them, and of those it leaves out."""
+    app = edge.app
+    described = {
+        f"{method.upper()} {path}" for path, methods in app.openapi()["paths"].items() for method in methods
+    }
+    hidden = {route.path for route in app.routes if not getattr(route, "include_in_schema", True)}
+    return described, hidden
+
+
+async def test_every_route_needs_its_scope(edge):
+    described, hidden = routes(edge)
+    assert hidden <= DOCS
+    assert described == {call for call in RULES if not call.startswith("/")}
+    for call in described:
+        method, path = call.split(" ")
+        for scope in (None, *SCOPES):
+            metadata = edge.with_scopes(scope) if scope else ()
+            headers = {"Authorization": metadata[0][1] if metadata else ""}
+            status = (
+                await edge.https.request(method, path.format(model="gru", username="ada"), headers=headers)
+            ).status_code
+            if call in OPEN_ROUTES:
+                assert status not in {401, 403}, (call, scope)
+            elif scope is None:
+                assert status == 401, call
+            else:
+                assert (status == 403) == (scope != RULES[call]), (call, scope)
+
+
+async def test_a_route_without_a_rule_is_closed_to_all(edge):
+    @edge.app.get("/added-later")
+    async def added():
+        return "in"
+
+    for scope in SCOPES:
+        headers = {"Authorization": edge.with_scopes(scope)[0][1]}
+        assert (await edge.https.get("/added-later", headers=headers)).status_code == 403
+
+
 async def test_what_of_tensorflow_servings_api_is_not_passed_through_is_unimplemented(edge, model_server):
     for method in official():
         served = method.endswith(("/Predict", "/GetModelMetadata", "/GetModelStatus"))
         expected = StatusCode.INVALID_ARGUMENT if served else StatusCode.UNIMPLEMENTED
-        assert await code_of(edge, method, edge.metadata) is expected, method
+        assert await code_of(edge, method, edge.with_scopes(*SCOPES)) is expected, method
     assert model_server.calls == []
 
 
@@ -132,13 +190,14 @@ async def test_reflection_tells_of_every_service_that_is_registered_and_how_it_i
 
 
 async def is_unimplemented(edge, method):
-    return await code_of(edge, method, edge.metadata) is StatusCode.UNIMPLEMENTED
+    return await code_of(edge, method, edge.with_scopes(*SCOPES)) is StatusCode.UNIMPLEMENTED
 
 
 async def test_in_production_there_is_no_reflection(home, model_server):
     async with edges(home, model_server.address) as edge:
         assert REFLECTION not in registered(edge.gateway)
-        assert await is_unimplemented(edge, REFLECTION)
+        code = await code_of(edge, REFLECTION, edge.with_scopes(*SCOPES))
+        assert code is StatusCode.UNIMPLEMENTED
         for name in (
             "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
             "grpc.channelz.v1.Channelz/GetServers",

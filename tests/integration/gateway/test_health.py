@@ -54,9 +54,12 @@ class Watcher:
 
 
 async def test_it_tells_of_each_model_and_of_the_whole_and_of_changes_at_once(home, model_server):
-    model_server.wrong.add("cnn")
+    model_server.wrong.update(NAMES)
     async with edges(home, model_server.address, model_poll_s=0.1) as edge:
         watchers = {name: Watcher(edge, name) for name in ("", "gru", "cnn")}
+        for watcher in watchers.values():
+            await watcher.says(NOT_SERVING)
+        model_server.wrong.remove("gru")
         await watchers["gru"].says(NOT_SERVING, SERVING)
         assert {name: await check(edge, name) for name in ("", *NAMES)} == {
             "": NOT_SERVING, "cnn": NOT_SERVING, "gru": SERVING

@@ -140,6 +140,7 @@ def gateway_alone(folder, *, stderr=subprocess.DEVNULL, **settings):
         "TLS_CERTIFICATE": home.certificate,
         "TLS_KEY": home.key,
         "TOKEN_KEY": home.token_key,
+        "PASSWORD_PEPPER": home.pepper,
         "DATABASE_URL": home.database_url,
         "MODEL_SERVER": f"{HOST}:{ports.model_server}",
         **settings,

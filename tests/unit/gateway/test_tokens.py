@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from services.core.errors import UnauthenticatedError
-from services.gateway.tokens import LEEWAY_S, TYPE, Tokens, bearer_token, read_key
+from services.gateway.keys import Keys, read_key
+from services.gateway.tokens import LEEWAY_S, TYPE, Tokens, bearer_token
 
 LIFETIME_S = 900
 
@@ -22,7 +23,17 @@ def pem(key) -> bytes:
 
 OURS = read_key(pem(ec.generate_private_key(ec.SECP256R1())))
 THEIRS = read_key(pem(ec.generate_private_key(ec.SECP256R1())))
-TOKENS = Tokens(OURS, issuer="wattgate", audience="wattgate", lifetime_s=LIFETIME_S)
+
+
+class OneKey(Keys):
+    """Keys of no file."""
+
+    def __init__(self, key):
+        self._read = {"": (0, key)}
+        self._public = {key.kid: key.private.public_key()}
+
+
+TOKENS = Tokens(OneKey(OURS), issuer="wattgate", audience="wattgate", lifetime_s=LIFETIME_S)
 
 
 def forged(*, key=OURS.private, algorithm="ES256", header=None, without=(), **claims) -> str:
@@ -34,6 +45,8 @@ def forged(*, key=OURS.private, algorithm="ES256", header=None, without=(), **cl
         "exp": now + 600,
         "iat": now,
         "jti": "1",
+        "client_id": "wattgate",
+        "scope": "forecast",
         **claims,
     }
     for name in without:
@@ -48,22 +61,25 @@ def segment(document) -> str:
 
 
 def test_an_issued_token_names_its_user_and_carries_every_claim():
-    token = TOKENS.issue("u1")
-    assert TOKENS.verify(token.access_token) == "u1"
+    token = TOKENS.issue("u1", {"models:read", "forecast"}, client_id="wattgate")
+    claims = TOKENS.verify(token.access_token)
+    assert (claims.subject, claims.scopes) == ("u1", {"models:read", "forecast"})
+    assert token.scope == "forecast models:read"
     assert token.expires_in_s == LIFETIME_S
     header = jwt.get_unverified_header(token.access_token)
     assert header == {"alg": "ES256", "kid": OURS.kid, "typ": "at+jwt"}
     claims = jwt.decode(token.access_token, options={"verify_signature": False})
-    assert set(claims) == {"iss", "sub", "aud", "exp", "iat", "jti"}
+    assert set(claims) == {"iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope"}
     assert claims["exp"] - claims["iat"] == LIFETIME_S
 
 
 def test_two_tokens_are_never_the_same():
-    assert TOKENS.issue("u1").access_token != TOKENS.issue("u1").access_token
+    one, two = (TOKENS.issue("u1", (), client_id="wattgate").access_token for _ in range(2))
+    assert one != two
 
 
 def test_a_faultless_forgery_would_pass():
-    assert TOKENS.verify(forged()) == "u1"  # so each fault below is what refuses its token
+    assert TOKENS.verify(forged()).subject == "u1"  # so each fault below is what refuses its token
 
 
 def now() -> int:
@@ -108,7 +124,7 @@ BAD = {
     "subject is a number": lambda: forged(sub=1),
     **{
         f"no {claim}": partial(forged, without=[claim])
-        for claim in ("iss", "sub", "aud", "exp", "iat", "jti")
+        for claim in ("iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope")
     },
 }
 
@@ -120,7 +136,7 @@ def test_a_bad_token_is_refused(fault):
 
 
 def test_a_token_just_expired_is_taken_within_the_leeway():
-    assert TOKENS.verify(forged(exp=now() - LEEWAY_S + 5, iat=now() - 500)) == "u1"
+    assert TOKENS.verify(forged(exp=now() - LEEWAY_S + 5, iat=now() - 500)).subject == "u1"
 
 
 @pytest.mark.parametrize(

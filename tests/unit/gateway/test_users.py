@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from services.core.errors import UserStoreUnavailableError
-from services.gateway.users import UserError, UserStore
+from services.gateway.store.database import Database
+from services.gateway.store.users import UserError, UserStore
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -14,10 +15,10 @@ async def users(request, tmp_path):
         url = f"sqlite:///{tmp_path}/users.db"
     else:
         url = request.getfixturevalue("postgresql_url")
-    store = UserStore(url)
-    await store.create()
-    yield store
-    await store.close()
+    database = Database(url)
+    await database.migrate()
+    yield UserStore(database)
+    await database.close()
 
 
 async def test_a_user_is_found_by_name_and_id(users):
@@ -44,14 +45,14 @@ async def test_of_twenty_who_add_one_name_at_once_one_succeeds(users):
 
 async def test_a_change_is_seen(users):
     await users.add("ada", "hash")
-    await users.change("Ada", disabled=True)
+    await users.set_disabled("Ada", disabled=True)
     assert (await users.by_name("ada")).disabled
-    assert await users.names() == [("ada", True)]
+    assert [(user.username, user.disabled) for user in await users.all()] == [("ada", True)]
 
 
 async def test_a_user_who_is_not_there_cannot_be_changed(users):
     with pytest.raises(UserError, match="no user"):
-        await users.change("ada", disabled=True)
+        await users.set_disabled("ada", disabled=True)
 
 
 @pytest.mark.parametrize("name", ["", "   ", "a" * 65, "a\nb", "a\x00b"])
@@ -62,20 +63,20 @@ async def test_a_name_that_nobody_can_type_is_refused(users, name):
 
 
 async def test_a_table_that_cannot_be_reached_is_said_to_be():
-    store = UserStore("postgresql://nobody@127.0.0.1:1/none?connect_timeout=2")
+    database = Database("postgresql://nobody@127.0.0.1:1/none?connect_timeout=2")
     with pytest.raises(UserStoreUnavailableError):
-        await store.by_name("ada")
-    await store.close()
+        await UserStore(database).by_name("ada")
+    await database.close()
 
 
 def test_other_databases_are_refused():
     with pytest.raises(ValueError, match="sqlite:/// or postgresql://"):
-        UserStore("mysql://localhost/users")
+        Database("mysql://localhost/users")
     with pytest.raises(ValueError, match="'nonsense' is not a database URL"):
-        UserStore("nonsense")
+        Database("nonsense")
 
 
 async def test_a_file_that_cannot_be_made_is_named(tmp_path):
-    store = UserStore(f"sqlite:///{tmp_path}/nowhere/users.db")
+    database = Database(f"sqlite:///{tmp_path}/nowhere/users.db")
     with pytest.raises(UserStoreUnavailableError, match=r"nowhere/users\.db cannot be written"):
-        await store.create()
+        await database.migrate()

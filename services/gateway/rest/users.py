@@ -1,0 +1,68 @@
+"""Users, for admins."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from fastapi import APIRouter
+
+from services.core.errors import InvalidRequestError, UnknownUserError
+from services.gateway.passwords import PasswordRuleError
+from services.gateway.policy import ADMIN
+from services.gateway.rest.schemas import Problem, UserChangeIn, UserIn, UserOut, UsersOut
+from services.gateway.rest.security import TheGateway
+from services.gateway.store.users import SCOPES, UserError, UserNotFoundError
+
+router = APIRouter(
+    prefix="/v1/users",
+    tags=["users"],
+    responses={status: {"model": Problem} for status in (401, 403, 404, 422, 503)},
+)
+
+
+@router.get("")
+async def list_users(gateway: TheGateway) -> UsersOut:
+    """Everyone."""
+    return UsersOut(users=[UserOut.of(user) for user in await gateway.login.users.all()])
+
+
+@router.post("", status_code=HTTPStatus.CREATED)
+async def add_user(new: UserIn, gateway: TheGateway) -> UserOut:
+    """Add a user."""
+    with _said():
+        password_hash = await gateway.login.passwords.hash(new.password.get_secret_value())
+        scopes = SCOPES | ({ADMIN} if new.admin else set())
+        return UserOut.of(await gateway.login.users.add(new.username, password_hash, scopes))
+
+
+@router.patch("/{username}")
+async def change_user(username: str, change: UserChangeIn, gateway: TheGateway) -> UserOut:
+    """Give a user another password, keep it out, or let it in again."""
+    users = gateway.login.users
+    with _said():
+        if change.password is not None:
+            password_hash = await gateway.login.passwords.hash(change.password.get_secret_value())
+            await users.set_password(username, password_hash)
+        if change.disabled is not None:
+            await users.set_disabled(username, disabled=change.disabled)
+        user = await users.by_name(username)
+        if user is None:
+            raise UserNotFoundError(f"there is no user {username!r}")
+        return UserOut.of(user)
+
+
+@router.post("/{username}:end-tokens", status_code=HTTPStatus.NO_CONTENT)
+async def end_tokens(username: str, gateway: TheGateway) -> None:
+    """Refuse all tokens a user was given so far, within a second; it may log in again."""
+    with _said():
+        await gateway.login.users.end_tokens(username)
+
+
+@contextmanager
+def _said() -> Generator[None, None, None]:
+    try:
+        yield
+    except UserNotFoundError as error:
+        raise UnknownUserError(f"Not done: {error}") from None
+    except (UserError, PasswordRuleError) as error:
+        raise InvalidRequestError(f"Not done: {error}") from None

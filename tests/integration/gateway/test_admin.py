@@ -1,0 +1,139 @@
+"""Admins change users over HTTPS, and what they change is true within a second."""
+
+import secrets
+import time
+from types import SimpleNamespace
+
+import grpc
+import pytest
+
+from services.gateway.login import KNOWN_S
+from services.gateway.store.throttle import ACCOUNT_AND_ADDRESS
+from tests.integration.gateway.test_clients import command
+from wattgate.forecast.v1 import forecast_service_pb2 as pb
+
+PASSWORD = "a password of some length"
+
+
+@pytest.fixture(scope="module")
+def admin(running):
+    """Calls /v1/users with an admin's token."""
+    done = command(running, "users", "add", "root", "--admin", "--password-stdin", typed=PASSWORD)
+    assert done.returncode == 0, done.stderr
+    token = login(running, "root").json()["access_token"]
+
+    def call(method, path="", **body):
+        return running.https.request(
+            method, f"/v1/users{path}", headers={"Authorization": f"Bearer {token}"}, json=body or None
+        )
+
+    return call
+
+
+def login(running, username, password=PASSWORD):
+    return running.https.post("/token", data={"username": username, "password": password})
+
+
+def verdicts(running, token):
+    """Whether a token is taken, over HTTPS and over gRPC."""
+    https = running.https.get("/v1/models", headers={"Authorization": f"Bearer {token}"}).status_code
+    try:
+        metadata = (("authorization", f"Bearer {token}"),)
+        running.rpc.ListModels(pb.ListModelsRequest(), metadata=metadata, timeout=10)
+    except grpc.RpcError as error:
+        return https, error.code().name
+    return https, "OK"
+
+
+@pytest.fixture
+def ada(running, admin):
+    """A user of the test's own, with a token."""
+    name = f"ada-{secrets.token_hex(4)}"
+    assert admin("POST", username=name, password=PASSWORD).status_code == 201
+    return SimpleNamespace(name=name, token=login(running, name).json()["access_token"])
+
+
+def test_a_user_is_added_listed_kept_out_and_let_in(running, admin, ada):
+    assert verdicts(running, ada.token) == (200, "OK")
+    assert admin("PATCH", f"/{ada.name}", disabled=True).json()["disabled"] is True
+    assert {
+        "username": ada.name,
+        "disabled": True,
+        "scopes": ["forecast", "models:read", "tensors"],
+    } in admin("GET").json()["users"]
+    time.sleep(KNOWN_S)
+    assert verdicts(running, ada.token) == (401, "UNAUTHENTICATED")
+    assert login(running, ada.name).status_code == 401
+    assert admin("PATCH", f"/{ada.name}", disabled=False).status_code == 200
+    assert verdicts(running, ada.token) == (200, "OK")
+
+
+def test_one_call_ends_all_tokens_of_a_user_and_of_nobody_else(running, admin, ada):
+    others = login(running, "demo", running.demo["password"]).json()["access_token"]
+    second = login(running, ada.name).json()["access_token"]
+    assert admin("POST", f"/{ada.name}:end-tokens").status_code == 204
+    new = login(running, ada.name).json()["access_token"]
+    time.sleep(KNOWN_S)
+    for token in (ada.token, second):
+        assert verdicts(running, token) == (401, "UNAUTHENTICATED")
+    for token in (new, others):
+        assert verdicts(running, token) == (200, "OK")
+
+
+def test_another_password_ends_the_tokens_of_the_one_before(running, admin, ada):
+    assert admin("PATCH", f"/{ada.name}", password="another password, as long").status_code == 200
+    time.sleep(KNOWN_S)
+    assert verdicts(running, ada.token) == (401, "UNAUTHENTICATED")
+    assert login(running, ada.name).status_code == 401
+    assert login(running, ada.name, "another password, as long").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "says"),
+    [
+        ("POST", "", {"username": "root", "password": PASSWORD}, 422, "already"),
+        ("POST", "", {"username": "x", "password": "short"}, 422, "15 characters"),
+        ("POST", "", {"username": "", "password": PASSWORD}, 422, "1 to 64"),
+        ("POST", "", {"username": "x", "password": PASSWORD, "id": "1"}, 422, "Extra inputs"),
+        ("POST", "", {"username": "x", "password": PASSWORD, "scopes": ["admin"]}, 422, "Extra inputs"),
+        ("PATCH", "/nobody", {"disabled": True}, 404, "no user"),
+        ("PATCH", "/root", {"disabled": "yes"}, 422, "bool"),
+        ("POST", "/nobody:end-tokens", {}, 404, "no user"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_no_password_with_it(admin, method, path, body, status, says):
+    answer = admin(method, path, **body)
+    assert answer.status_code == status
+    assert says in answer.text
+    assert PASSWORD not in answer.text
+
+
+def test_no_other_token_opens_it(running, ada):
+    for token in (ada.token, running.login()):
+        headers = {"Authorization": f"Bearer {token}"}
+        assert running.https.get("/v1/users", headers=headers).status_code == 403
+        body = {"username": "x", "password": PASSWORD, "admin": True}
+        assert running.https.post("/v1/users", headers=headers, json=body).status_code == 403
+
+
+def test_whoever_fails_too_often_waits_even_with_the_right_password(running, ada):
+    for _ in range(ACCOUNT_AND_ADDRESS.failures):
+        assert login(running, ada.name, "not the password at all").status_code == 401
+    nobody = f"nobody-{secrets.token_hex(4)}"
+    for _ in range(ACCOUNT_AND_ADDRESS.failures):
+        assert login(running, nobody).status_code == 401
+    answers = [login(running, name) for name in (ada.name, nobody)]
+    for answer in answers:
+        assert answer.status_code == 429
+        assert 0 < int(answer.headers["retry-after"]) <= ACCOUNT_AND_ADDRESS.wait_s
+        assert answer.json()["error"] == "temporarily_unavailable"
+    assert answers[0].json() == answers[1].json()
+    assert login(running, "demo", running.demo["password"]).status_code == 200
+    assert verdicts(running, ada.token) == (200, "OK")  # tokens given out before count
+
+
+def test_the_command_ends_tokens_and_lists_admins(running, admin, ada):
+    assert command(running, "users", "end-tokens", ada.name).returncode == 0
+    time.sleep(KNOWN_S)
+    assert verdicts(running, ada.token) == (401, "UNAUTHENTICATED")
+    assert "root  (admin)" in command(running, "users", "list").stdout

@@ -1,0 +1,51 @@
+"""What commands that change the database of users and clients share."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import typer
+
+from services.core.errors import UserStoreUnavailableError
+from services.gateway.passwords import PasswordRuleError
+from services.gateway.policy import SCOPES
+from services.gateway.store.database import Database
+from services.gateway.store.users import UserError
+
+T = TypeVar("T")
+
+LOCAL = "sqlite:///var/users.db"
+
+DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        envvar="GATEWAY_DATABASE_URL",
+        help="The gateway's database: sqlite:///path or postgresql://user:password@host/database.",
+    ),
+]
+
+
+def run(database_url: str, work: Callable[[Database], Awaitable[T]]) -> T:
+    """What `work` answers; what cannot be done is said, and ends the command."""
+
+    async def with_database() -> T:
+        database = Database(database_url)
+        try:
+            await database.migrate()
+            return await work(database)
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(with_database())
+    except (UserError, PasswordRuleError, UserStoreUnavailableError, ValueError) as error:
+        typer.echo(f"Not done: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def known_scopes(scopes: list[str]) -> list[str]:
+    """The scopes. Raises typer.BadParameter where one is none."""
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise typer.BadParameter(f"{scope!r} is none of {', '.join(SCOPES)}")
+    return scopes
