@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import math
 import socket
-import ssl
 from collections.abc import Generator
 from functools import partial
 from http import HTTPStatus
@@ -19,7 +18,8 @@ from services.gateway.observed import Edge
 from services.gateway.rest.app import create_app
 from services.gateway.rest.doorway import Door, doorway, leave
 from services.gateway.rest.observed import observed
-from services.gateway.settings import Settings, StartError
+from services.gateway.settings import StartError
+from services.gateway.tls import server_context
 from services.gateway.wiring import Gateway
 
 MAX_HEAD_BYTES = 32 * 1024
@@ -127,7 +127,7 @@ class HttpsServer(uvicorn.Server):
     def __init__(self, gateway: Gateway) -> None:
         """Bind the port over a gateway that is open already; raises StartError where it cannot."""
         settings = gateway.settings
-        _check_certificate(settings)
+        context = server_context(settings.tls_certificate, settings.tls_key)
         try:
             self._socket = socket.create_server(
                 (settings.bind_address, settings.https_port), reuse_port=settings.worker is not None
@@ -139,8 +139,7 @@ class HttpsServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 observed(doorway(create_app(gateway), gateway.admission), edge),
-                ssl_certfile=settings.tls_certificate,
-                ssl_keyfile=settings.tls_key,
+                ssl_context_factory=lambda _config, _default: context,
                 http=cast(type[asyncio.Protocol], partial(_Protocol, Door(gateway.admission, edge))),
                 ws="none",
                 lifespan="off",
@@ -161,15 +160,3 @@ class HttpsServer(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         """Capture none."""
         yield
-
-
-def _check_certificate(settings: Settings) -> None:
-    """Raise StartError where certificate and key are not a pair; gRPC would only say it cannot bind."""
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-            settings.tls_certificate, settings.tls_key
-        )
-    except (ssl.SSLError, OSError) as error:
-        raise StartError(
-            f"{settings.tls_certificate} and {settings.tls_key} are no certificate and its key: {error}"
-        ) from error
