@@ -14,6 +14,7 @@ from services.gateway.login import Login
 from services.gateway.models import Models
 from services.gateway.predict import Predictor
 from services.gateway.settings import Settings, StartError
+from services.gateway.tls import Certificates
 from services.gateway.tokens import Tokens, read_key
 from services.gateway.users import UserStore
 
@@ -23,6 +24,7 @@ class Gateway:
     """What both edges call."""
 
     settings: Settings
+    certificates: Certificates
     login: Login
     models: Models
     model_server: TensorFlowServing
@@ -44,6 +46,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
     Raises StartError.
     """
+    certificates = Certificates(settings.tls_certificate, settings.tls_key)
     try:
         key = read_key(settings.token_key.read_bytes())
         users = UserStore(settings.database_url)
@@ -58,10 +61,14 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     server = TensorFlowServing(balancer)
     models = Models(server, settings.models, timeout_s=settings.timeout_s)
     admission = Admission(settings.max_in_flight, settings.max_queued, settings.max_queue_s)
-    watch = asyncio.create_task(models.keep_true(settings.model_poll_s))
+    watches = [
+        asyncio.create_task(models.keep_true(settings.model_poll_s)),
+        asyncio.create_task(certificates.keep_fresh()),
+    ]
     try:
         yield Gateway(
             settings,
+            certificates,
             Login(users, tokens),
             models,
             server,
@@ -70,8 +77,9 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             balancer.targets,
         )
     finally:
-        watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
+        for watch in watches:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
         await balancer.close()
         await users.close()

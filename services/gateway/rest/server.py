@@ -19,7 +19,6 @@ from services.gateway.rest.app import create_app
 from services.gateway.rest.doorway import Door, doorway, leave
 from services.gateway.rest.observed import observed
 from services.gateway.settings import StartError
-from services.gateway.tls import server_context
 from services.gateway.wiring import Gateway
 
 MAX_HEAD_BYTES = 32 * 1024
@@ -127,7 +126,6 @@ class HttpsServer(uvicorn.Server):
     def __init__(self, gateway: Gateway) -> None:
         """Bind the port over a gateway that is open already; raises StartError where it cannot."""
         settings = gateway.settings
-        context = server_context(settings.tls_certificate, settings.tls_key)
         try:
             self._socket = socket.create_server(
                 (settings.bind_address, settings.https_port), reuse_port=settings.worker is not None
@@ -139,7 +137,7 @@ class HttpsServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 observed(doorway(create_app(gateway), gateway.admission), edge),
-                ssl_context_factory=lambda _config, _default: context,
+                ssl_context_factory=lambda _config, _default: gateway.certificates.context(),
                 http=cast(type[asyncio.Protocol], partial(_Protocol, Door(gateway.admission, edge))),
                 ws="none",
                 lifespan="off",

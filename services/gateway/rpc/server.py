@@ -15,7 +15,8 @@ from services.gateway.rpc import health, pass_through
 from services.gateway.rpc.calls import Context
 from services.gateway.rpc.observed import Observed
 from services.gateway.rpc.servicer import ForecastServicer
-from services.gateway.settings import Settings, StartError
+from services.gateway.settings import StartError
+from services.gateway.tls import Certificates, Pair
 from services.gateway.tokens import bearer_token
 from services.gateway.wiring import Gateway
 from wattgate.forecast.v1.forecast_service_pb2_grpc import add_ForecastServiceServicer_to_server
@@ -69,7 +70,7 @@ class RpcServer:
         add_services(gateway, self._server)
         address = f"{settings.bind_address}:{settings.grpc_port}"
         try:
-            self._server.add_secure_port(address, _credentials(settings))
+            self._server.add_secure_port(address, _credentials(gateway.certificates))
         except RuntimeError as error:
             raise StartError(f"gRPC cannot listen on {address}: is the port taken?") from error
 
@@ -118,6 +119,22 @@ class NotWhenFull(Around):
             self._admission.leave()
 
 
-def _credentials(settings: Settings) -> grpc.ServerCredentials:
-    pair = (settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())
-    return grpc.ssl_server_credentials([pair])
+def _credentials(certificates: Certificates) -> grpc.ServerCredentials:
+    """Each connection is shown the certificate of that moment."""
+    shown = certificates.pair
+
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
+        """Asked at every handshake, on a thread of gRPC's own."""
+        nonlocal shown
+        pair = certificates.pair
+        if pair is shown:
+            return None
+        shown = pair
+        return _configuration(pair)
+
+    # Its types leave out that None says: as before.
+    return grpc.dynamic_ssl_server_credentials(_configuration(shown), renewed)  # type: ignore[arg-type]
+
+
+def _configuration(pair: Pair) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(pair.key_pem, pair.chain_pem)])
