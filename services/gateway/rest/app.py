@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.gateway.rest import forecasts, health, models, tokens
+from services.gateway.rest.docs import add_docs
 from services.gateway.rest.problems import answer_problems
 from services.gateway.wiring import Gateway
 
@@ -13,7 +14,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app = FastAPI(
         title="Wattgate",
         summary="The next two hours of a quarter-hour load series, in kW.",
-        docs_url="/docs" if docs else None,
+        docs_url=None,
         openapi_url="/openapi.json" if docs else None,
         redoc_url=None,
         # observed.py makes the spans: for refusals at the door too, and without what is in the query.
@@ -22,5 +23,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     for router in (tokens.router, forecasts.router, models.router, health.router):
         app.include_router(router)
+    if docs:
+        add_docs(app, "/docs")
     answer_problems(app)
     return app

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.core.telemetry.calls import chosen
 from services.gateway.observed import Edge
+from services.gateway.rest import headers
 from services.gateway.rest.app import create_app
 from services.gateway.rest.doorway import Door, doorway, leave
 from services.gateway.rest.observed import observed
@@ -102,7 +103,7 @@ class _Protocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer what never became a request."""
-        head = f"HTTP/1.1 {status} {status.phrase}\r\nx-request-id: {chosen(None)}\r\n"
+        head = f"HTTP/1.1 {status} {status.phrase}\r\nx-request-id: {chosen(None)}\r\n{headers.AS_TEXT}"
         self.transport.write(f"{head}connection: close\r\ncontent-length: 0\r\n\r\n".encode())
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -142,6 +143,7 @@ class HttpsServer(uvicorn.Server):
                 ws="none",
                 lifespan="off",
                 server_header=False,
+                headers=list(headers.ALWAYS),
                 # Nobody stands before this port whose word on a caller's address counts.
                 proxy_headers=False,
                 access_log=False,

@@ -1,11 +1,9 @@
-"""A gateway without a model server: what is tested here comes before any forecast."""
+"""Gateways that forecast nothing."""
 
 import pytest
 
 from services.local.home import Home
-from tests.integration.faults.gateways import Gateway
-
-NOBODY = ["127.0.0.1:1"]
+from tests.integration.connections.gateways import LoneGateway
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +16,5 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="session")
 def gateway(home):
     """One for all tests that do not need it set up in another way."""
-    gateway = Gateway(home, NOBODY)
-    gateway.start()
-    try:
-        gateway.wait_for("/livez", 200)
+    with LoneGateway(home) as gateway:
         yield gateway
-    finally:
-        gateway.kill()

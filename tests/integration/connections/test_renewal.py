@@ -11,8 +11,7 @@ from cryptography import x509
 from services.local.certificates import write_secret
 from services.local.home import Home
 from services.local.pair import HOST
-from tests.integration.connections.conftest import NOBODY
-from tests.integration.faults.gateways import Gateway
+from tests.integration.connections.gateways import LoneGateway
 from tests.integration.faults.waiting import wait_until
 from tests.integration.gateway.certificates import Signed
 
@@ -39,7 +38,7 @@ def put(home: Home, signed: Signed) -> None:
     write_secret(home.key, signed.key)
 
 
-def shown(gateway: Gateway) -> set[int]:
+def shown(gateway: LoneGateway) -> set[int]:
     """Serial numbers of what both ports show to new connections."""
     pems = [ssl.get_server_certificate((HOST, port)) for port in (gateway.https_port, gateway.grpc_port)]
     return {x509.load_pem_x509_certificate(pem.encode()).serial_number for pem in pems}
@@ -48,7 +47,7 @@ def shown(gateway: Gateway) -> set[int]:
 class Callers:
     """Call over new and over kept connections, until told to stop."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: LoneGateway) -> None:
         self.calls, self.failures = 0, list[Exception]()
         self._stop = threading.Event()
         trust = ssl.create_default_context(cafile=gateway.ca_file)
@@ -88,28 +87,20 @@ class Callers:
 def test_a_renewed_certificate_is_shown_within_a_minute_and_no_call_fails(own_home, authority):
     first, second = authority.sign(), authority.sign()
     put(own_home, first)
-    gateway = Gateway(own_home, NOBODY)
-    gateway.start()
-    try:
-        gateway.wait_for("/livez", 200)
+    with LoneGateway(own_home) as gateway:
         assert shown(gateway) == {first.certificate.serial_number}
         with Callers(gateway) as callers:
             put(own_home, second)
             wait_until(lambda: shown(gateway) == {second.certificate.serial_number}, WITHIN_S)
         assert callers.calls > 50
         assert callers.failures == []
-    finally:
-        gateway.kill()
 
 
 @pytest.mark.parametrize("fault", ["not a pair", "expired", "no file", "no secret"])
 def test_one_that_is_no_good_is_told_to_the_log_and_the_one_before_stays(own_home, authority, fault):
     good = authority.sign()
     put(own_home, good)
-    gateway = Gateway(own_home, NOBODY)
-    gateway.start()
-    try:
-        gateway.wait_for("/livez", 200)
+    with LoneGateway(own_home) as gateway:
         if fault == "not a pair":
             own_home.certificate.write_bytes(authority.sign().pem)
         elif fault == "expired":
@@ -122,5 +113,3 @@ def test_one_that_is_no_good_is_told_to_the_log_and_the_one_before_stays(own_hom
         wait_until(lambda: "certificate is not renewed" in gateway.log(), WITHIN_S)
         assert shown(gateway) == {good.certificate.serial_number}
         assert gateway.get("/livez").status_code == 200
-    finally:
-        gateway.kill()
