@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     """PEM chain of both ports, the server's own certificate first."""
     tls_key: FilePath
     """PEM private key of the certificate."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names by which HTTPS callers may call it beside localhost and those in the certificate, as a JSON list;
+    *.example.org for all names one below. Probes by address need it here, or a Host header."""
 
     workers: PositiveInt = 1
     """Processes that share the ports. The limits below are those of all of them together."""

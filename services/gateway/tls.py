@@ -42,6 +42,8 @@ class Pair:
     chain_pem: bytes
     key_pem: bytes
     ends: datetime
+    names: frozenset[str]
+    """Hosts and addresses it is for."""
     context: ssl.SSLContext
 
 
@@ -120,7 +122,17 @@ def _read(certificate: Path, key: Path) -> Pair:
         )
     if others_may:
         raise StartError(f"GATEWAY_TLS_KEY: every user of this machine may use {key}: chmod o= {key}")
-    return Pair(chain_pem, key_pem, own.not_valid_after_utc, context)
+    return Pair(chain_pem, key_pem, own.not_valid_after_utc, _names(own), context)
+
+
+def _names(certificate: x509.Certificate) -> frozenset[str]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    hosts = names.get_values_for_type(x509.DNSName)
+    addresses = names.get_values_for_type(x509.IPAddress)
+    return frozenset((*(name.lower() for name in hosts), *map(str, addresses)))
 
 
 def _profile() -> ssl.SSLContext:

@@ -18,6 +18,7 @@ from services.gateway.observed import Edge
 from services.gateway.rest import headers
 from services.gateway.rest.app import create_app
 from services.gateway.rest.doorway import Door, doorway, leave
+from services.gateway.rest.hosts import Hosts, host_of, only_for
 from services.gateway.rest.observed import observed
 from services.gateway.settings import StartError
 from services.gateway.wiring import Gateway
@@ -67,6 +68,7 @@ class _Protocol(HttpToolsProtocol):
         elif refusal := self._refusal():
             self._send_away(refusal)
         else:
+            self._name_host_of_target()
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -80,6 +82,15 @@ class _Protocol(HttpToolsProtocol):
             self.on_response_complete()
         else:
             super().on_message_complete()
+
+    def _name_host_of_target(self) -> None:
+        """Have a target that names another host than the header count as a second one."""
+        named = host_of(self.url)
+        if named is None:
+            return
+        given = [value for name, value in self.headers if name == b"host"]
+        if given and named not in given:
+            self.headers.append((b"host", named))
 
     def _refusal(self) -> bytes | None:
         """What a request is answered that is sent away; answers that others wait for come first."""
@@ -135,9 +146,10 @@ class HttpsServer(uvicorn.Server):
             address = f"{settings.bind_address}:{settings.https_port}"
             raise StartError(f"HTTPS cannot listen on {address}: {error.strerror or error}") from error
         edge = Edge("https", settings.models)
+        hosts = Hosts(settings.allowed_hosts, gateway.certificates)
         super().__init__(
             uvicorn.Config(
-                observed(doorway(create_app(gateway), gateway.admission), edge),
+                observed(only_for(hosts, doorway(create_app(gateway), gateway.admission)), edge),
                 ssl_context_factory=lambda _config, _default: gateway.certificates.context(),
                 http=cast(type[asyncio.Protocol], partial(_Protocol, Door(gateway.admission, edge))),
                 ws="none",
