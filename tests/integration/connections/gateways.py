@@ -27,3 +27,12 @@ class LoneGateway(Gateway):
     def status(self, headers: Mapping[str, str] | None = None) -> int:
         """What /livez answers."""
         return self._http.get("/livez", headers=headers).status_code
+
+    def say_goodbye(self) -> None:
+        """Close the connection it was asked over; the next question opens another."""
+        self._http.close()
+        self._http = httpx.Client(base_url=self.url, verify=self._trust, timeout=10)
+
+    def whole_log(self) -> str:
+        """All it said."""
+        return self._log.read_text(errors="replace")
