@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     take to notice."""
     drain_s: PositiveFloat = 10.0
     """How long calls in flight may go on after that."""
+    client_timeout_s: PositiveFloat = 10.0
+    """How long a client may take over a TLS handshake, a request's head, and each 10 KiB of an upload."""
+    upload_timeout_s: PositiveFloat = 120.0
+    """How long it may take over a whole upload: 10 MiB at 0.7 Mbit/s."""
     max_upload_bytes: PositiveInt = 10 * 1024 * 1024
     max_predict_bytes: PositiveInt = 1024 * 1024
     """Largest request of TensorFlow Serving's Predict: 32 windows of a week take 0.6 MiB. A message made of

@@ -26,6 +26,14 @@ def connect(gateway: Gateway, timeout_s: float = 15) -> ssl.SSLSocket:
     return trust.wrap_socket(connection, server_hostname="localhost", suppress_ragged_eofs=True)
 
 
+def upload_head(gateway: Gateway, framing: str) -> bytes:
+    """Of a CSV with a good token, on a connection that ends with it."""
+    return (
+        "POST /v1/models/gru:forecast HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        f"Authorization: Bearer {gateway.token}\r\nContent-Type: text/csv\r\n{framing}\r\n\r\n"
+    ).encode()
+
+
 def exchange(gateway: Gateway, *pieces: bytes) -> list[Answer]:
     """All answers to what is sent, until the gateway closes. Raises TimeoutError where it does not."""
     with connect(gateway) as connection:
