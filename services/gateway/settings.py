@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     """How long a client may take over a TLS handshake, a request's head, and each 10 KiB of an upload."""
     upload_timeout_s: PositiveFloat = 120.0
     """How long it may take over a whole upload: 10 MiB at 0.7 Mbit/s."""
+    max_connections: PositiveInt = 1000
+    """Connections held at a time on each of the two ports; those above are closed at once."""
     max_upload_bytes: PositiveInt = 10 * 1024 * 1024
     max_predict_bytes: PositiveInt = 1024 * 1024
     """Largest request of TensorFlow Serving's Predict: 32 windows of a week take 0.6 MiB. A message made of

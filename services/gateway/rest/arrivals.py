@@ -1,4 +1,4 @@
-"""Who comes to the HTTPS port: each to its TLS handshake, and not for ever."""
+"""Who comes to the HTTPS port: as many at a time as there is room for, each to its TLS handshake."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ _PAUSE_S = 1.0
 class Arrivals:
     """Takes connections from `open` to `close`.
 
-    uvicorn's own way of it has 60 s for each handshake.
+    uvicorn's own way of it has no bound on those that are in their handshakes, and 60 s for each of them.
     """
 
     def __init__(
@@ -26,11 +26,13 @@ class Arrivals:
         context: ssl.SSLContext,
         protocol: Callable[[], asyncio.Protocol],
         *,
+        most: int,
+        inside: Callable[[], int],
         patience_s: float,
     ) -> None:
-        """Have a `protocol` speak to each."""
+        """Have a `protocol` speak to each; `inside` tells how many that came before are still there."""
         self._listening, self._context, self._protocol = listening, context, protocol
-        self._patience_s = patience_s
+        self._most, self._inside, self._patience_s = most, inside, patience_s
         self._greeted: set[asyncio.Task[None]] = set()
         self._again: asyncio.TimerHandle | None = None
 
@@ -57,6 +59,9 @@ class Arrivals:
                 loop.remove_reader(self._listening)
                 self._again = loop.call_later(_PAUSE_S, self.open)
                 return
+            if self._inside() + len(self._greeted) >= self._most:
+                connection.close()
+                continue
             greeting = loop.create_task(self._greet(connection))
             self._greeted.add(greeting)
             greeting.add_done_callback(self._greeted.discard)

@@ -69,6 +69,8 @@ class HttpsServer(uvicorn.Server):
             self._socket,
             gateway.certificates.context(),
             protocol,
+            most=settings.max_connections,
+            inside=lambda: len(self.server_state.connections),
             patience_s=settings.client_timeout_s,
         )
 

@@ -57,6 +57,7 @@ class RpcServer:
                 # A port that is taken is an error, but for workers, which share it.
                 ("grpc.so_reuseport", int(settings.worker is not None)),
                 ("grpc.max_concurrent_streams", _MOST_STREAMS),
+                ("grpc.max_allowed_incoming_connections", settings.max_connections),
                 ("grpc.server_handshake_timeout_ms", round(settings.client_timeout_s * 1000)),
                 # Clients that look after idle connections are welcome, down to one ping in ten seconds.
                 ("grpc.keepalive_permit_without_calls", 1),
