@@ -22,6 +22,10 @@ MAX_HEAD_BYTES = 32 * 1024
 _LEAST_BYTES = 10 * 1024
 """Of an upload within each `Patience.client_s`: 8 kbit/s by default, less than any line has today."""
 
+_FRAMING_BYTES = 64 * 1024
+"""Of a body in chunks, besides as much framing as there is content: chunks of a few bytes each, endless
+extensions and trailers would otherwise cost much and carry nothing."""
+
 _FAREWELL_S = 0.5
 
 
@@ -49,6 +53,10 @@ class Protocol(HttpToolsProtocol):
     _in_head = True
     _is_refused = False
     """Whether the request whose body is being read was sent away."""
+    _sent_bytes = 0
+    """Received since the head of a request, without what came along with it."""
+    _body_bytes = 0
+    """Content among them."""
     _is_over = False
     """Whether nothing more is read: what came was refused, or ended the conversation."""
     _turn_s: float | None = None
@@ -72,11 +80,18 @@ class Protocol(HttpToolsProtocol):
             self._unparsed_bytes += len(data)
             if self._turn_s is None:
                 self._turn_s = self.loop.time()
+        else:
+            self._sent_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._unparsed_bytes > MAX_HEAD_BYTES:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if self._in_head:
+            if self._unparsed_bytes > MAX_HEAD_BYTES:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        elif self._sent_bytes > _FRAMING_BYTES + 2 * self._body_bytes:
+            self._refuse(HTTPStatus.BAD_REQUEST)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer: were it kept, it would pass for a header
         self._head_bytes += len(name) + len(value)
         super().on_header(name, value)
 
@@ -88,7 +103,7 @@ class Protocol(HttpToolsProtocol):
             return
         self._in_head = False
         self._turn_s = self._piece_s = self.loop.time()
-        self._piece_bytes = 0
+        self._piece_bytes = self._sent_bytes = self._body_bytes = 0
         if refusal := self._refusal():
             self._send_away(refusal)
         else:
@@ -97,6 +112,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._piece_bytes += len(body)
+        self._body_bytes += len(body)
         if not self._is_refused and not self._is_over:
             super().on_body(body)
 
