@@ -141,11 +141,20 @@ def test_small_chunks_cost_less_than_two_seconds(gateway):
     assert spent_s < 2
 
 
-@pytest.mark.parametrize("piece", [b"1;" + b"x" * 1000 + b"\r\nx\r\n", b"0\r\n" + b"X-Trailer: x\r\n" * 1000])
-def test_framing_without_content_is_refused(gateway, piece):
+@pytest.mark.parametrize(
+    ("first", "piece"),
+    [
+        (b"", b"1;" + b"x" * 1000 + b"\r\nx\r\n"),
+        (b"0\r\n", b"X-Trailer: x\r\n" * 100),
+        (b"0\r\nX: ", b"x" * 1000),
+    ],
+    ids=["extensions", "trailers", "a trailer"],
+)
+def test_framing_without_content_is_refused(gateway, first, piece):
     process = psutil.Process(gateway.process.pid)
     before = process.memory_info().rss
-    [answer] = exchange(gateway, upload_head(gateway, "Transfer-Encoding: chunked"), *[piece] * 1000)
+    head = upload_head(gateway, "Transfer-Encoding: chunked")
+    [answer] = exchange(gateway, head + first, *[piece] * 1000)
     assert answer.status == 400
     assert process.memory_info().rss < before + 10 * MB
 

@@ -1,7 +1,9 @@
 """Both ports talk TLS as Mozilla's "intermediate" profile allows it, and in no other way."""
 
+import shutil
 import socket
 import ssl
+import subprocess
 import warnings
 from ssl import TLSVersion
 
@@ -87,3 +89,40 @@ def test_neither_port_speaks_without_tls(port):
                 pass
         # At most TLS's own alert: a record of type 21.
         assert answer[:1] in {b"", b"\x15"}
+
+
+@pytest.mark.parametrize("offered", [["http/1.1"], []])
+def test_the_grpc_port_speaks_http_2_alone(home, gateway, offered):
+    client = ssl.create_default_context(cafile=home.ca_file)
+    if offered:
+        client.set_alpn_protocols(offered)
+    answer = b""
+    with socket.create_connection((HOST, gateway.grpc_port), 10) as connection:
+        try:
+            with client.wrap_socket(connection, server_hostname="localhost") as secured:
+                secured.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                answer = secured.recv(4096)
+        except (ssl.SSLError, ConnectionError):
+            pass
+    assert answer == b""
+
+
+@pytest.mark.skipif(not shutil.which("sslyze"), reason="needs sslyze, which cannot share our environment")
+def test_sslyze_finds_nothing_against_the_profile(home, gateway, port):
+    """pipx install sslyze: it asks for a cryptography older than ours."""
+    ended = subprocess.run(
+        [
+            "sslyze",
+            "--mozilla_config=intermediate",
+            f"--certinfo_ca_file={home.ca_file}",
+            f"localhost:{port}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    verdict = ended.stdout.partition("COMPLIANCE AGAINST TLS CONFIGURATION")[2]
+    assert "ompliant" in verdict, ended.stdout + ended.stderr
+    complaints = [line.strip() for line in verdict.splitlines() if line.strip().startswith("* ")]
+    of_grpc = ["* tls_curves: TLS curves {'secp521r1'} are supported, but should be rejected."]
+    assert complaints == (of_grpc if port == gateway.grpc_port else [])
