@@ -139,6 +139,15 @@ class NotServedError(ServiceError):
     reason = "NOT_SERVED"
 
 
+class UnknownHostError(ServiceError):
+    """The request is for a host that is not this one, or does not say for which. Over HTTPS alone."""
+
+    title = "Unknown host"
+    http = HTTPStatus.BAD_REQUEST
+    grpc = StatusCode.INVALID_ARGUMENT
+    reason = "UNKNOWN_HOST"
+
+
 class ModelUnavailableError(ServiceError):
     """The model server does not answer, or does not serve the model now."""
 

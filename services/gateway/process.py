@@ -6,6 +6,7 @@ import ctypes
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -29,10 +30,14 @@ CALLS_LEFT = 1
 _M_MMAP_THRESHOLD = -3  # of malloc.h
 _LARGE_BYTES = 256 * 1024
 
+_OTHER_HANDLES = 256
+"""Of files and sockets that are no caller's."""
+
 
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; answers the exit status. Raises StartError."""
     _return_large_buffers()
+    _allow_handles(2 * settings.max_connections + _OTHER_HANDLES)
     traces.set_up("wattgate-gateway")
     try:
         return uvloop.run(_serve(settings))
@@ -105,6 +110,14 @@ def _stop_without_supervisor(told_to_stop: asyncio.Event) -> None:
             loop.call_soon_threadsafe(stop)
 
     threading.Thread(target=wait, args=(told_to_stop.set,), name="supervisor", daemon=True).start()
+
+
+def _allow_handles(wanted: int) -> None:
+    """Raise the process's own limit on open files, often 1024, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _return_large_buffers() -> None:

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     """PEM chain of both ports, the server's own certificate first."""
     tls_key: FilePath
     """PEM private key of the certificate."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names by which HTTPS callers may call it beside localhost and those in the certificate, as a JSON list;
+    *.example.org for all names one below. Probes by address need it here, or a Host header."""
 
     workers: PositiveInt = 1
     """Processes that share the ports. The limits below are those of all of them together."""
@@ -87,6 +90,12 @@ class Settings(BaseSettings):
     take to notice."""
     drain_s: PositiveFloat = 10.0
     """How long calls in flight may go on after that."""
+    client_timeout_s: PositiveFloat = 10.0
+    """How long a client may take over a TLS handshake, a request's head, and each 10 KiB of an upload."""
+    upload_timeout_s: PositiveFloat = 120.0
+    """How long it may take over a whole upload: 10 MiB at 0.7 Mbit/s."""
+    max_connections: PositiveInt = 1000
+    """Connections held at a time on each of the two ports; those above are closed at once."""
     max_upload_bytes: PositiveInt = 10 * 1024 * 1024
     max_predict_bytes: PositiveInt = 1024 * 1024
     """Largest request of TensorFlow Serving's Predict: 32 windows of a week take 0.6 MiB. A message made of

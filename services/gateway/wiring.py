@@ -21,6 +21,7 @@ from services.gateway.store.clients import ClientStore
 from services.gateway.store.database import Database
 from services.gateway.store.throttle import Throttle
 from services.gateway.store.users import UserStore
+from services.gateway.tls import Certificates
 from services.gateway.tokens import Tokens
 
 
@@ -29,6 +30,7 @@ class Gateway:
     """What both edges call."""
 
     settings: Settings
+    certificates: Certificates
     login: Login
     models: Models
     model_server: TensorFlowServing
@@ -50,6 +52,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
     Raises StartError.
     """
+    certificates = Certificates(settings.tls_certificate, settings.tls_key)
     try:
         keys = Keys(settings.token_key)
         passwords = Passwords(_secret(settings.password_pepper), _secret(settings.password_pepper_before))
@@ -66,12 +69,14 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     models = Models(server, settings.models, timeout_s=settings.timeout_s)
     admission = Admission(settings.max_in_flight, settings.max_queued, settings.max_queue_s)
     watches = [
+        asyncio.create_task(certificates.keep_fresh()),
         asyncio.create_task(keys.keep_fresh()),
         asyncio.create_task(models.keep_true(settings.model_poll_s)),
     ]
     try:
         yield Gateway(
             settings,
+            certificates,
             Login(
                 UserStore(database),
                 ClientStore(database),

@@ -77,6 +77,7 @@ class _Supervisor:
             "WORKERS": settings.workers,
             "MAX_IN_FLIGHT": math.ceil(settings.max_in_flight / settings.workers),
             "MAX_QUEUED": math.ceil(settings.max_queued / settings.workers),
+            "MAX_CONNECTIONS": math.ceil(settings.max_connections / settings.workers),
         }
         environment = {f"GATEWAY_{name}": str(value) for name, value in shares.items()}
         return await asyncio.create_subprocess_exec(

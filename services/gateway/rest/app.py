@@ -4,6 +4,7 @@ from fastapi import Depends, FastAPI
 
 from services.gateway.rest import forecasts, health, keys, models, tokens, users
 from services.gateway.rest.described import describe_security
+from services.gateway.rest.docs import add_docs
 from services.gateway.rest.problems import answer_problems
 from services.gateway.rest.security import guard
 from services.gateway.wiring import Gateway
@@ -15,7 +16,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app = FastAPI(
         title="Wattgate",
         summary="The next two hours of a quarter-hour load series, in kW.",
-        docs_url="/docs" if docs else None,
+        docs_url=None,
         openapi_url="/openapi.json" if docs else None,
         redoc_url=None,
         # observed.py makes the spans: for refusals at the door too, and without what is in the query.
@@ -25,6 +26,8 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     for router in (tokens.router, keys.router, forecasts.router, models.router, users.router, health.router):
         app.include_router(router)
+    if docs:
+        add_docs(app, "/docs")
     answer_problems(app)
     describe_security(app, gateway.login.grants)
     return app

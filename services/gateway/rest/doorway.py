@@ -13,6 +13,7 @@ from services.core.errors import StoppingError, as_problem
 from services.core.telemetry.calls import REQUEST_ID, chosen
 from services.gateway.admission import Admission, full
 from services.gateway.observed import Edge
+from services.gateway.rest.headers import AS_TEXT
 from services.gateway.rest.problems import MEDIA_TYPE
 
 _FORECAST = re.compile(rb"(?:/predict(?:/([^/?]*))?|/v1/models/([^/?]*):forecast)(?:\?.*)?", re.DOTALL)
@@ -49,7 +50,7 @@ class Door:
         self._edge.refused(_TEMPLATES[forecast.lastindex], model, str(status.value))
         return (
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
-            f"retry-after: {error.retry_after_s}\r\n{REQUEST_ID}: {request_id}\r\n"
+            f"retry-after: {error.retry_after_s}\r\n{REQUEST_ID}: {request_id}\r\n{AS_TEXT}"
             f"content-length: {len(body)}\r\n\r\n{body}"
         ).encode()
 

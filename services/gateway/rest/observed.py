@@ -1,10 +1,11 @@
-"""The HTTPS edge's outermost layer: an id for every call, and what is told of it in the end."""
+"""The HTTPS edge's outermost layer: an id and headers for every call, and what is told of it in the end."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.core.telemetry.calls import REQUEST_ID
 from services.gateway.metrics import OTHER
 from services.gateway.observed import READ, Edge
+from services.gateway.rest.headers import unsaid
 from services.gateway.rest.problems import CLIENT_GONE
 
 _READ = {name.encode(): name for name in READ}
@@ -12,7 +13,7 @@ _REQUEST_ID = REQUEST_ID.encode()
 
 
 def observed(app: ASGIApp, edge: Edge) -> ASGIApp:
-    """The application, with every call told of and every answer carrying its call's id."""
+    """The application, with every call told of and every answer carrying its call's id and what all say."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         headers = {_READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
@@ -25,7 +26,8 @@ def observed(app: ASGIApp, edge: Edge) -> ASGIApp:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), header]
+                said = message.get("headers", ())
+                message["headers"] = [*said, header, *unsaid(said)]
             await send(message)
 
         try:

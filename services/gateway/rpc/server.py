@@ -15,7 +15,8 @@ from services.gateway.rpc import health, pass_through
 from services.gateway.rpc.calls import Context
 from services.gateway.rpc.observed import Observed
 from services.gateway.rpc.servicer import ForecastServicer
-from services.gateway.settings import Settings, StartError
+from services.gateway.settings import StartError
+from services.gateway.tls import Certificates, Pair
 from services.gateway.tokens import bearer_token
 from services.gateway.wiring import Gateway
 from wattgate.forecast.v1.forecast_service_pb2_grpc import add_ForecastServiceServicer_to_server
@@ -58,6 +59,8 @@ class RpcServer:
                 # A port that is taken is an error, but for workers, which share it.
                 ("grpc.so_reuseport", int(settings.worker is not None)),
                 ("grpc.max_concurrent_streams", _MOST_STREAMS),
+                ("grpc.max_allowed_incoming_connections", settings.max_connections),
+                ("grpc.server_handshake_timeout_ms", round(settings.client_timeout_s * 1000)),
                 # Clients that look after idle connections are welcome, down to one ping in ten seconds.
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -71,7 +74,7 @@ class RpcServer:
         add_services(gateway, self._server)
         address = f"{settings.bind_address}:{settings.grpc_port}"
         try:
-            self._server.add_secure_port(address, _credentials(settings))
+            self._server.add_secure_port(address, _credentials(gateway.certificates))
         except RuntimeError as error:
             raise StartError(f"gRPC cannot listen on {address}: is the port taken?") from error
 
@@ -120,6 +123,22 @@ class NotWhenFull(Around):
             self._admission.leave()
 
 
-def _credentials(settings: Settings) -> grpc.ServerCredentials:
-    pair = (settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())
-    return grpc.ssl_server_credentials([pair])
+def _credentials(certificates: Certificates) -> grpc.ServerCredentials:
+    """Each connection is shown the certificate of that moment."""
+    shown = certificates.pair
+
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
+        """Asked at every handshake, on a thread of gRPC's own."""
+        nonlocal shown
+        pair = certificates.pair
+        if pair is shown:
+            return None
+        shown = pair
+        return _configuration(pair)
+
+    # Its types leave out that None says: as before.
+    return grpc.dynamic_ssl_server_credentials(_configuration(shown), renewed)  # type: ignore[arg-type]
+
+
+def _configuration(pair: Pair) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(pair.key_pem, pair.chain_pem)])

@@ -9,11 +9,13 @@ import time
 from contextlib import closing
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from services.local.certificates import ensure_certificates
+from services.local.certificates import ensure_certificates, write_secret
 from services.local.home import Home
 from services.local.pair import HOST, PairError, Ports, free_ports, running_pair
 from tests.data import MODELS, REPOSITORY
+from tests.integration.gateway.certificates import Signed
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,39 @@ def test_a_key_of_another_certificate_is_said(start, tmp_path):
     other = tmp_path / "other.key"
     ensure_certificates(tmp_path / "ca.pem", tmp_path / "other.pem", other)
     assert "are no certificate and its key" in start(TLS_KEY=other).stderr
+
+
+def test_a_certificate_that_has_expired_is_said(start, tmp_path):
+    expired = Signed.authority("test").sign(has_expired=True)
+    certificate, key = tmp_path / "expired.pem", tmp_path / "expired.key"
+    certificate.write_bytes(expired.pem)
+    write_secret(key, expired.key)
+    ended = start(TLS_CERTIFICATE=certificate, TLS_KEY=key)
+    assert ended.returncode == 1
+    assert f"GATEWAY_TLS_CERTIFICATE: {certificate} is valid from" in ended.stderr
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o602])
+def test_a_key_that_is_not_secret_is_said(start, home, tmp_path, mode):
+    key = tmp_path / "open.key"
+    write_secret(key, home.key.read_bytes())
+    key.chmod(mode)
+    ended = start(TLS_KEY=key)
+    assert ended.returncode == 1
+    assert f"GATEWAY_TLS_KEY: every user of this machine may use {key}" in ended.stderr
+
+
+def test_a_key_behind_a_password_is_said_and_nobody_is_asked_for_it(start, tmp_path):
+    signed = Signed.by_itself()
+    certificate, key = tmp_path / "own.pem", tmp_path / "own.key"
+    certificate.write_bytes(signed.pem)
+    locked = signed.private.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"password")
+    )
+    write_secret(key, locked)
+    ended = start(TLS_CERTIFICATE=certificate, TLS_KEY=key)
+    assert ended.returncode == 1
+    assert "GATEWAY_TLS_KEY are no certificate and its key" in ended.stderr
 
 
 @pytest.mark.parametrize("edge", ["HTTPS", "GRPC"])
