@@ -31,7 +31,7 @@ class LoneGateway(Gateway):
     def say_goodbye(self) -> None:
         """Close the connection it was asked over; the next question opens another."""
         self._http.close()
-        self._http = httpx.Client(base_url=self.url, verify=self._trust, timeout=10)
+        self._http = httpx.Client(base_url=self.url, verify=self.trust, timeout=10)
 
     def whole_log(self) -> str:
         """All it said."""
