@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from services.core.errors import ForbiddenError, UnauthenticatedError
+from services.core.telemetry.calls import note_caller
 from services.gateway.passwords import AT_WORK, Passwords, check_length
 from services.gateway.store.clients import CLIENT_CREDENTIALS, PASSWORD, Client, ClientStore
 from services.gateway.store.throttle import Throttle
@@ -203,6 +204,7 @@ class Login:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[digest] = (caller, time.monotonic() + KNOWN_S)
+        note_caller(caller.id)
         if scope not in caller.scopes:
             raise ForbiddenError(f"This needs a token with the scope {scope!r}", scope=scope)
         return caller

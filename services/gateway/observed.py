@@ -76,6 +76,10 @@ class Edge:
             told["model"] = call.model[:64]
         if call.version is not None:
             told["version"] = call.version
+        if call.caller:
+            told["caller"] = call.caller
+        if call.input_sha256:
+            told["input_sha256"] = call.input_sha256
         if begun.span:
             attributes = {f"wattgate.{key}": value for key, value in told.items()}
             attributes["wattgate.request_id"] = call.request_id

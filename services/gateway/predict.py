@@ -1,10 +1,12 @@
 """The use case: a load history in, the quarter-hours that follow out."""
 
 import asyncio
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,10 +21,12 @@ from pipelines.spec import ForecastSpec
 from services.core.deadline import Deadline
 from services.core.errors import DeadlineError, InvalidRequestError, ModelFailedError
 from services.core.telemetry import traces
-from services.core.telemetry.calls import note
+from services.core.telemetry.calls import note, note_input
 from services.gateway.admission import Admission
 from services.gateway.metrics import FEATURES_SECONDS, READ_SECONDS, timed
 from services.gateway.models import Models, ModelServer, ServedModel, VersionGoneError, ask
+
+T = TypeVar("T")
 
 _LARGE_BYTES = 256 * 1024
 """Histories above this are read in a thread: a week takes a millisecond, 10 MiB a good part of a second."""
@@ -81,6 +85,8 @@ class Predictor:
         async with self.admission.place(deadline):
             with traces.step("read history"), timed(READ_SECONDS):
                 window = await read_window(history, model.spec, deadline)
+            # So that an auditor can tell what a forecast was made from; hashed where it was read.
+            note_input(await _in_reader(_sha256, history) if _is_large(history) else _sha256(history))
             try:
                 return (await self.ask(model, [window], deadline))[0]
             except VersionGoneError:
@@ -122,14 +128,28 @@ async def read_window(history: History, spec: ForecastSpec, deadline: Deadline) 
 
     Raises InvalidSeriesError, InvalidRequestError, and DeadlineError where reading takes too long.
     """
-    size = len(history.content) if isinstance(history, MeterFile) else history.kw.nbytes
-    if size <= _LARGE_BYTES:
+    if not _is_large(history):
         return _read(history, spec)
-    reading = asyncio.get_running_loop().run_in_executor(_READER, _read, history, spec)
     try:
-        return await asyncio.wait_for(reading, deadline.left_s)
+        return await asyncio.wait_for(_in_reader(_read, history, spec), deadline.left_s)
     except TimeoutError:
         raise DeadlineError("The history could not be read in time; send less of it") from None
+
+
+def _is_large(history: History) -> bool:
+    size = len(history.content) if isinstance(history, MeterFile) else history.kw.nbytes
+    return size > _LARGE_BYTES
+
+
+def _in_reader(work: Callable[..., T], *arguments: object) -> "asyncio.Future[T]":
+    return asyncio.get_running_loop().run_in_executor(_READER, work, *arguments)
+
+
+def _sha256(history: History) -> str:
+    """Of a file as it came; of a series its loads alone, as 64-bit floats."""
+    return hashlib.sha256(
+        history.content if isinstance(history, MeterFile) else history.kw.tobytes()
+    ).hexdigest()
 
 
 def _read(history: History, spec: ForecastSpec) -> LoadSeries:

@@ -24,6 +24,10 @@ class Call:
     """As the caller named it; not to be a metric's label before it was looked at."""
     version: int | None = None
     """That answered."""
+    caller: str = ""
+    """Id of the user or client whose token it came with, once that was found good."""
+    input_sha256: str = ""
+    """Of what a forecast was made from."""
 
 
 _current: ContextVar[Call | None] = ContextVar("call", default=None)
@@ -54,6 +58,20 @@ def request_id() -> str | None:
     """The id of the current call; None outside of calls."""
     call = current()
     return call.request_id if call else None
+
+
+def note_caller(caller: str) -> None:
+    """Tell the current call whose it is."""
+    call = current()
+    if call:
+        call.caller = caller
+
+
+def note_input(sha256: str) -> None:
+    """Tell the current call what it was given."""
+    call = current()
+    if call:
+        call.input_sha256 = sha256
 
 
 def note(model: str, version: int | None = None) -> None:

@@ -1,5 +1,6 @@
 """Users, for admins."""
 
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -7,11 +8,14 @@ from http import HTTPStatus
 from fastapi import APIRouter
 
 from services.core.errors import InvalidRequestError, UnknownUserError
+from services.core.telemetry.calls import current
 from services.gateway.passwords import PasswordRuleError
 from services.gateway.policy import ADMIN
 from services.gateway.rest.schemas import Problem, UserChangeIn, UserIn, UserOut, UsersOut
 from services.gateway.rest.security import TheGateway
 from services.gateway.store.users import SCOPES, UserError, UserNotFoundError
+
+log = logging.getLogger("wattgate.audit")
 
 router = APIRouter(
     prefix="/v1/users",
@@ -32,7 +36,9 @@ async def add_user(new: UserIn, gateway: TheGateway) -> UserOut:
     with _said():
         password_hash = await gateway.login.passwords.hash(new.password.get_secret_value())
         scopes = SCOPES | ({ADMIN} if new.admin else set())
-        return UserOut.of(await gateway.login.users.add(new.username, password_hash, scopes))
+        user = await gateway.login.users.add(new.username, password_hash, scopes)
+    _told("user added", user.username, admin=new.admin)
+    return UserOut.of(user)
 
 
 @router.patch("/{username}")
@@ -48,7 +54,8 @@ async def change_user(username: str, change: UserChangeIn, gateway: TheGateway) 
         user = await users.by_name(username)
         if user is None:
             raise UserNotFoundError(f"there is no user {username!r}")
-        return UserOut.of(user)
+    _told("user changed", username, password=change.password is not None, disabled=change.disabled)
+    return UserOut.of(user)
 
 
 @router.post("/{username}:end-tokens", status_code=HTTPStatus.NO_CONTENT)
@@ -56,6 +63,12 @@ async def end_tokens(username: str, gateway: TheGateway) -> None:
     """Refuse all tokens a user was given so far, within a second; it may log in again."""
     with _said():
         await gateway.login.users.end_tokens(username)
+    _told("tokens ended", username)
+
+
+def _told(event: str, username: str, **what: bool | None) -> None:
+    call = current()
+    log.info(event, extra={"username": username[:64], "by": call.caller if call else "", **what})
 
 
 @contextmanager

@@ -1,14 +1,18 @@
 """Admins change users over HTTPS, and what they change is true within a second."""
 
+import hashlib
+import json
 import secrets
 import time
 from types import SimpleNamespace
 
 import grpc
+import jwt
 import pytest
 
 from services.gateway.login import KNOWN_S
 from services.gateway.store.throttle import ACCOUNT_AND_ADDRESS
+from tests.data import SAMPLE
 from tests.integration.gateway.test_clients import command
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 
@@ -137,3 +141,33 @@ def test_the_command_ends_tokens_and_lists_admins(running, admin, ada):
     time.sleep(KNOWN_S)
     assert verdicts(running, ada.token) == (401, "UNAUTHENTICATED")
     assert "root  (admin)" in command(running, "users", "list").stdout
+
+
+def lines(running, event):
+    found = [
+        json.loads(line)
+        for line in (running.folder / "gateway.log").read_text().splitlines()
+        if line[:1] == "{"
+    ]
+    return [line for line in found if line["event"] == event]
+
+
+def test_what_admins_do_and_who_calls_is_told_to_the_log(running, admin, ada):
+    subject = jwt.decode(ada.token, options={"verify_signature": False})["sub"]
+    assert admin("POST", f"/{ada.name}:end-tokens").status_code == 204
+    token = login(running, ada.name).json()["access_token"]
+    csv = SAMPLE.read_bytes()
+    headers = {"Authorization": f"Bearer {token}", "X-Request-ID": f"audited-{ada.name}"}
+    assert running.https.post("/predict/gru", files={"file": csv}, headers=headers).status_code == 200
+    assert login(running, ada.name, "not the password at all").status_code == 401
+    time.sleep(0.3)  # lines are written a moment later
+    (ended,) = [line for line in lines(running, "tokens ended") if line["username"] == ada.name]
+    assert ended["by"] not in {"", subject}
+    (added,) = [line for line in lines(running, "user added") if line["username"] == ada.name]
+    assert (added["by"], added["admin"]) == (ended["by"], False)
+    (call,) = [line for line in lines(running, "answered") if line["request_id"] == f"audited-{ada.name}"]
+    assert (call["caller"], call["model"], call["version"]) == (subject, "gru", 1)
+    assert call["input_sha256"] == hashlib.sha256(csv).hexdigest()
+    logins = [line["outcome"] for line in lines(running, "login") if line["username"] == ada.name]
+    assert logins == ["let in", "let in", "refused"]
+    assert PASSWORD not in (running.folder / "gateway.log").read_text()

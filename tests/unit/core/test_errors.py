@@ -12,6 +12,7 @@ from services.core.errors import ServiceError, as_problem, as_status
 HTTP_OF = {
     StatusCode.INVALID_ARGUMENT: {400, 415, 422},
     StatusCode.UNAUTHENTICATED: {401},
+    StatusCode.PERMISSION_DENIED: {403},
     StatusCode.NOT_FOUND: {404},
     StatusCode.RESOURCE_EXHAUSTED: {413, 429},
     StatusCode.UNAVAILABLE: {503},
