@@ -1,5 +1,7 @@
 """Who may call what: one table for both edges. What is not in it, nobody may."""
 
+import re
+
 from services.core.errors import ForbiddenError
 
 FORECAST, MODELS_READ, TENSORS, ADMIN = "forecast", "models:read", "tensors", "admin"
@@ -43,6 +45,18 @@ RULES: dict[str, str | None] = {
     f"{_REFLECTION}/ServerReflectionInfo": MODELS_READ,
 }
 """The scope a token needs, by method and route of HTTPS or by the path of an RPC."""
+
+
+_TEMPLATE = re.compile(r"\\{[a-z]+\\}")
+_ROUTES = [
+    (method, re.compile(_TEMPLATE.sub("[^/:]+", re.escape(path))))
+    for method, path in (call.split(" ") for call in RULES if not call.startswith("/"))
+]
+
+
+def methods_of(path: str) -> list[str]:
+    """The methods of HTTPS that a path may be called by."""
+    return sorted({method for method, route in _ROUTES if route.fullmatch(path)})
 
 
 def scope_of(call: str) -> str | None:

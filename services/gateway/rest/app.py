@@ -3,7 +3,7 @@
 from fastapi import Depends, FastAPI
 
 from services.gateway.rest import forecasts, health, keys, models, tokens, users
-from services.gateway.rest.described import describe_security
+from services.gateway.rest.described import describe
 from services.gateway.rest.docs import add_docs
 from services.gateway.rest.problems import answer_problems
 from services.gateway.rest.security import guard
@@ -29,5 +29,5 @@ def create_app(gateway: Gateway) -> FastAPI:
     if docs:
         add_docs(app, "/docs")
     answer_problems(app)
-    describe_security(app, gateway.login.grants)
+    describe(app, gateway.login.grants)
     return app

@@ -11,7 +11,7 @@ from services.core.deadline import Deadline
 from services.core.errors import InvalidRequestError
 from services.gateway.rest import uploads
 from services.gateway.rest.schemas import ForecastOptions, ForecastOut, Problem, SeriesIn
-from services.gateway.rest.security import TIMEOUT, deadline_of, gateway_of
+from services.gateway.rest.security import SECONDS, TIMEOUT, deadline_of, gateway_of
 from services.gateway.wiring import Gateway
 
 router = APIRouter(
@@ -73,7 +73,7 @@ def _described(content: dict[str, Any]) -> dict[str, Any]:
                 "name": TIMEOUT,
                 "in": "header",
                 "description": "How long the caller waits, s; the gateway's own limit stays.",
-                "schema": {"type": "number", "exclusiveMinimum": 0},
+                "schema": {"type": "string", "pattern": f"^{SECONDS}$"},
             },
         ],
         "requestBody": {"required": True, "content": content},

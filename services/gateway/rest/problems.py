@@ -19,6 +19,7 @@ from services.core.errors import (
     reported,
 )
 from services.core.telemetry.calls import request_id
+from services.gateway.policy import methods_of
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ async def _invalid_parameters(request: Request, error: Exception) -> Response:
     return await _problem(request, InvalidRequestError(str(violations[0]), violations))
 
 
-async def _framework_problem(_request: Request, error: Exception) -> Response:
+async def _framework_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
     status = HTTPStatus(error.status_code)
     problem = {
@@ -76,7 +77,11 @@ async def _framework_problem(_request: Request, error: Exception) -> Response:
     }
     if id_ := request_id():
         problem["request_id"] = id_
-    return JSONResponse(problem, status.value, error.headers, media_type=MEDIA_TYPE)
+    headers = error.headers
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        # The framework names those of one route, where a path may have several.
+        headers = {"Allow": ", ".join(methods_of(request.url.path))}
+    return JSONResponse(problem, status.value, headers, media_type=MEDIA_TYPE)
 
 
 async def _nobody_listens(_request: Request, _error: Exception) -> Response:

@@ -7,8 +7,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, S
 from pipelines.preprocessing.series import MAX_STEPS
 from pipelines.spec import ForecastSpec
 from services.gateway.models import ModelState, ServedModel
+from services.gateway.passwords import MAX_BYTES, MIN_LENGTH
 from services.gateway.predict import Prediction
-from services.gateway.store.users import User
+from services.gateway.store.users import MAX_NAME, User
 
 
 class TokenOut(BaseModel):
@@ -65,13 +66,17 @@ class UsersOut(BaseModel):
     users: list[UserOut]
 
 
+NewPassword = Annotated[SecretStr, Field(json_schema_extra={"minLength": MIN_LENGTH, "maxLength": MAX_BYTES})]
+"""Checked by passwords.py, which says what is wrong in words of its own."""
+
+
 class UserIn(BaseModel):
     """A new user."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    username: str
-    password: SecretStr
+    username: str = Field(min_length=1, max_length=MAX_NAME)
+    password: NewPassword
     admin: bool = Field(default=False, description="Whether it may change users, too.")
 
 
@@ -80,7 +85,7 @@ class UserChangeIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    password: SecretStr | None = Field(default=None, description="Ends the tokens that the old one gave.")
+    password: NewPassword | None = Field(default=None, description="Ends the tokens that the old one gave.")
     disabled: bool | None = None
 
 

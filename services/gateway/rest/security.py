@@ -13,7 +13,8 @@ from services.gateway.wiring import Gateway
 
 TIMEOUT = "X-Request-Timeout"
 
-_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+SECONDS = r"[0-9]{1,6}(\.[0-9]{1,6})?"
+_SECONDS = re.compile(SECONDS)
 
 
 def gateway_of(request: Request) -> Gateway:

@@ -20,7 +20,7 @@ log = logging.getLogger("wattgate.audit")
 router = APIRouter(
     prefix="/v1/users",
     tags=["users"],
-    responses={status: {"model": Problem} for status in (401, 403, 404, 422, 503)},
+    responses={status: {"model": Problem} for status in (400, 401, 403, 404, 422, 503)},
 )
 
 

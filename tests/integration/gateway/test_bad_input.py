@@ -295,3 +295,19 @@ def test_a_path_or_method_that_does_not_exist_is_a_problem_too(running):
 
 def test_after_all_that_a_forecast_is_still_answered(upload):
     assert len(upload(SAMPLE.read_bytes()).json()) == 8
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/v1/users", "GET, POST"),
+        ("GET", "/v1/users/ada", "PATCH"),
+        ("GET", "/v1/users/ada:end-tokens", "POST"),
+        ("PUT", "/v1/models/gru:forecast", "POST"),
+        ("DELETE", "/v1/models/gru", "GET"),
+        ("TRACE", "/livez", "GET"),
+    ],
+)
+def test_a_method_that_is_not_there_is_told_which_are(running, method, path, allowed):
+    answer = running.https.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
