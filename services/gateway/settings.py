@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     tls_certificate: FilePath
     """PEM chain of both ports, the server's own certificate first."""
     tls_key: FilePath
-    """PEM private key of the certificate."""
+    """PEM private key of the certificate, which not everybody may read."""
     allowed_hosts: tuple[str, ...] = ()
     """Names by which HTTPS callers may call it beside localhost and those in the certificate, as a JSON list;
     *.example.org for all names one below. Probes by address need it here, or a Host header."""

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import ssl
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Pair:
     """A certificate and its key, fit to serve with."""
 
     chain_pem: bytes
-    key_pem: bytes
+    key_pem: bytes = field(repr=False)
     ends: datetime
     names: frozenset[str]
     """Hosts and addresses it is for."""
@@ -103,8 +103,9 @@ def _read(certificate: Path, key: Path) -> Pair:
         # Without a password OpenSSL would ask the terminal for one.
         context.load_cert_chain(certificate, key, password=str)
         own = x509.load_pem_x509_certificates(chain_pem)[0]
+        names = _names(own)
         others_may = stat.S_IMODE(key.stat().st_mode) & stat.S_IRWXO
-    except (ssl.SSLError, OSError, ValueError) as error:
+    except (OSError, ValueError, x509.DuplicateExtension) as error:  # of TLS too
         raise StartError(
             "GATEWAY_TLS_CERTIFICATE and GATEWAY_TLS_KEY are no certificate and its key: "
             f"{certificate}, {key}: {error}"
@@ -116,7 +117,7 @@ def _read(certificate: Path, key: Path) -> Pair:
         )
     if others_may:
         raise StartError(f"GATEWAY_TLS_KEY: every user of this machine may use {key}: chmod o= {key}")
-    return Pair(chain_pem, key_pem, own.not_valid_after_utc, _names(own), context)
+    return Pair(chain_pem, key_pem, own.not_valid_after_utc, names, context)
 
 
 def _names(certificate: x509.Certificate) -> frozenset[str]:

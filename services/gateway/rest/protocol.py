@@ -126,6 +126,12 @@ class Protocol(HttpToolsProtocol):
         else:
             super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        is_last = self._is_over and not self.pipeline
+        super().on_response_complete()
+        if is_last:
+            self._hang_up()
+
     def hurry(self, now_s: float) -> None:
         """Hang up on a client that takes too long. Called now and then: a timer a request would cost more."""
         if self._turn_s is None or self._is_over:
@@ -182,6 +188,11 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer what never became a request, or not a whole one, and hang up."""
+        if not self._in_head and self.pipeline:
+            # Its turn to be answered has not come. Nor will it: those before it are the last.
+            self.pipeline.popleft()
+            self._is_over = True
+            return
         if self._in_head and self._is_answering:
             self._end_after_answer()
             return
