@@ -65,7 +65,7 @@ def test_a_series_nested_for_ever_is_refused_at_once(gateway):
         began = time.monotonic()
         answer = gateway.request("POST", "/v1/models/gru:forecast", content=body, headers=headers)
         assert answer.status_code == 422
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_a_form_without_end_is_refused_at_once(gateway, form):
     began = time.monotonic()
     answer = gateway.request("POST", "/token", content=form, headers=headers)
     assert answer.status_code == 413
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 2
