@@ -98,7 +98,7 @@ def test_the_lines_that_make_run_prints_work(copy, made):
 
 
 def test_the_shell_examples_answer_forecasts(shell):
-    thesis, full, users = shell("bash")
+    thesis, full, users, client = shell("bash")
     for line in thesis.splitlines():
         values = json.loads(line)
         assert len(values) == 8
@@ -106,6 +106,7 @@ def test_the_shell_examples_answer_forecasts(shell):
     assert len(thesis.splitlines()) == 2
     assert len(json.loads(full)["steps"]) == 8
     assert "ada  (disabled)" in users
+    assert json.loads(client)["scope"] == "forecast"
 
 
 def test_the_python_examples_answer_forecasts(shell):

@@ -81,6 +81,12 @@ class Gateway:
         self.process.kill()
         self.process.wait()
 
+    def end(self) -> int:
+        """Tell it to end, and wait until it has; its exit status."""
+        self.terminate()
+        self._http.close()
+        return self.process.wait(_START_TIMEOUT_S)
+
     def wait_until_ready(self) -> None:
         """Wait until every model answers its known request."""
         self.wait_for("/readyz", 200)
