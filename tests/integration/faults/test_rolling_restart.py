@@ -10,6 +10,7 @@ from tests.integration.faults.callers import EDGES, Callers
 from tests.integration.faults.gateways import Gateway
 from tests.integration.faults.load import recovered
 from tests.integration.faults.report import LONG, add_row
+from tests.integration.faults.waiting import until
 
 ROUNDS = 4 if LONG else 1
 PER_S = 50
@@ -24,15 +25,26 @@ async def restart(gateway):
     await asyncio.to_thread(gateway.wait_until_ready)
 
 
-async def restart_all(gateways, model_servers):
+def peers_of(model_server):
+    """The connections it was asked over."""
+    return {call.peer for call in model_server.record().windows}
+
+
+async def restart_all(gateways, both, model_servers):
     for _ in range(ROUNDS):
         for model_server in model_servers:
             model_server.down()
-            await asyncio.sleep(2)
+            await asyncio.sleep(1)
             model_server.up()
-            await asyncio.sleep(2)
-        for gateway in gateways:
+            # The next one goes once gateways have found this one again.
+            peers = peers_of(model_server)
+            await until(
+                lambda server=model_server, before=peers: len(peers_of(server) - before) >= 2, within_s=10
+            )
+        for gateway, callers in zip(gateways, both, strict=True):
             await restart(gateway)
+            # Likewise: a caller's gRPC channel takes a second or two to look again.
+            await recovered(callers)
 
 
 async def answered_by_either(both, number):
@@ -55,7 +67,7 @@ async def test_two_gateways_before_two_model_servers_are_restarted_in_turn(home,
         async with Callers(gateways[0]) as one, Callers(gateways[1]) as other:
             for callers in (one, other):
                 await recovered(callers)
-            restarting = asyncio.create_task(restart_all(gateways, model_servers))
+            restarting = asyncio.create_task(restart_all(gateways, (one, other), model_servers))
             began, calls = time.monotonic(), []
             for number in count():
                 if restarting.done():

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
@@ -131,19 +132,25 @@ def test_client_verify_refuses_whom_the_ca_did_not_sign(tls, pki):
 
 def test_an_ssl_config_that_cannot_be_used_ends_the_start_without_showing_the_key(models, tmp_path, pki):
     key = (pki / "server.key").read_text().splitlines()[1]
-    for text, said in [
-        (f"server_key: '{key}", "Invalid protobuf file"),
-        (f"server_key: '{key}'", "must hold server_key and server_cert"),
-        ("server_key: 'k' server_cert: 'c' client_verify: true", "without a custom_ca"),
-        (f"server_key: '{key}' server_cert: '{key}'", "cannot listen on"),
-    ]:
-        file = tmp_path / "ssl.config"
+    faults = {
+        f"server_key: '{key}": "Invalid protobuf file",
+        f"server_key: '{key}'": "must hold server_key and server_cert",
+        "server_key: 'k' server_cert: 'c' client_verify: true": "without a custom_ca",
+        f"server_key: '{key}' server_cert: '{key}'": "cannot listen on",
+    }
+
+    def start(number, text):
+        file = tmp_path / f"ssl-{number}.config"
         file.write_text(text)
-        status, out, err = run_to_end(
+        return run_to_end(
             f"--port={free_port()}",
             f"--model_base_path={models / 'arithmetic'}",
             f"--ssl_config_file={file}",
         )
+
+    with ThreadPoolExecutor() as starters:
+        ends = list(starters.map(start, *zip(*enumerate(faults), strict=True)))
+    for (status, out, err), said in zip(ends, faults.values(), strict=True):
         assert status == FAILED
         assert said in out
         assert key not in out + err
