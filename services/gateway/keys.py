@@ -57,11 +57,13 @@ class Keys:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read them. Raises ValueError and OSError where there is none, or one that cannot be read."""
+        """Read them. Raises ValueError where there is none, or one that cannot be read."""
         self._path = path
         self._read: dict[Path, tuple[int, TokenKey]] = {}
         """With the time each was changed, ns."""
-        self._load()
+        self._public: dict[str, ec.EllipticCurvePublicKey] = {}
+        if faults := self._load():
+            raise ValueError("; ".join(faults))
 
     @property
     def signing(self) -> TokenKey:
@@ -80,32 +82,34 @@ class Keys:
         return [key.jwk for _, key in self._read.values()]
 
     async def keep_fresh(self) -> None:
-        """Look at the files for ever; what cannot be read changes nothing."""
-        before = ""
+        """Look at the files for ever. One that cannot be read stays as it was; one that is gone is gone."""
+        before: list[str] = []
         while True:
             await asyncio.sleep(POLL_S)
-            try:
-                self._load()
-                complaint = ""
-            except (OSError, ValueError, TypeError) as error:
-                complaint = f"The token keys stay as they were: {error}"
-            if complaint and complaint != before:
-                log.error(complaint)
-            before = complaint
+            faults = self._load()
+            for fault in faults:
+                if fault not in before:
+                    log.error("a token key is not read, what was known of it stays: %s", fault)
+            before = faults
 
-    def _load(self) -> None:
+    def _load(self) -> list[str]:
+        """What is wrong with files; without any key that can be read nothing changes."""
         files = sorted(self._path.glob("*.pem")) if self._path.is_dir() else [self._path]
-        if not files:
-            raise ValueError(f"there is no *.pem in {self._path}")
-        read = {}
+        read, faults = {}, [] if files else [f"there is no *.pem in {self._path}"]
         for file in files:
-            changed_ns = file.stat().st_mtime_ns
             known = self._read.get(file)
-            read[file] = (
-                known if known and known[0] == changed_ns else (changed_ns, read_key(file.read_bytes()))
-            )
-        changed = {key.kid for _, key in read.values()} ^ {key.kid for _, key in self._read.values()}
-        if self._read and changed:
-            log.info("token keys are now: %s", ", ".join(key.kid for _, key in read.values()))
-        self._read = read
+            try:
+                changed_ns = file.stat().st_mtime_ns
+                if known is None or known[0] != changed_ns:
+                    known = (changed_ns, read_key(file.read_bytes()))
+            except (OSError, ValueError, TypeError) as error:
+                faults.append(f"{file}: {error}")
+            if known:
+                read[file] = known
+        if not read:
+            return faults
         self._public = {key.kid: key.private.public_key() for _, key in read.values()}
+        if self._read and read != self._read:
+            log.info("token keys are now: %s", ", ".join(self._public))
+        self._read = read
+        return faults

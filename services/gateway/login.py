@@ -11,9 +11,10 @@ from typing import Literal
 from services.core.errors import ForbiddenError, UnauthenticatedError
 from services.core.telemetry.calls import note_caller
 from services.gateway.passwords import AT_WORK, Passwords, check_length
+from services.gateway.store.accounts import normalised
 from services.gateway.store.clients import CLIENT_CREDENTIALS, PASSWORD, Client, ClientStore
 from services.gateway.store.throttle import Throttle
-from services.gateway.store.users import User, UserStore, normalised
+from services.gateway.store.users import User, UserStore
 from services.gateway.tokens import Claims, Token, Tokens
 
 log = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ import grpc
 import httpx
 import pytest
 
+from services.local.home import Home
 from services.local.pair import Pair, free_ports, running_pair
 from tests.data import MODELS
 from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceStub
@@ -47,6 +48,14 @@ def connect(folder: Path, pair: Pair) -> Client:
     https = httpx.Client(base_url=demo["https"], verify=ssl.create_default_context(cafile=ca), timeout=30)
     channel = grpc.secure_channel(demo["grpc"], grpc.ssl_channel_credentials(ca.read_bytes()))
     return Client(folder, demo, pair, https, channel)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory) -> Home:
+    """Certificates, keys and the demo user, for gateways without a pair."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    home.set_up()
+    return home
 
 
 @pytest.fixture(scope="session")

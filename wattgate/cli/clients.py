@@ -7,13 +7,13 @@ import typer
 
 from services.gateway.policy import FORECAST, MODELS_READ, SCOPES
 from services.gateway.store.clients import CLIENT_CREDENTIALS, GRANTS, ClientStore
+from wattgate.cli.accounts import Name, add_commands
 from wattgate.cli.database import LOCAL, DatabaseUrl, known_scopes, run
 
 app = typer.Typer(help="Add, disable and list the programs that log in with a secret.", no_args_is_help=True)
+add_commands(app, ClientStore)
 
 T = TypeVar("T")
-
-Name = Annotated[str, typer.Argument(help="Name the client logs in with (`client_id`).")]
 
 
 def _known_grants(grants: list[str]) -> list[str]:
@@ -45,20 +45,6 @@ def add(
 def new_secret(name: Name, database_url: DatabaseUrl = LOCAL) -> None:
     """Give a client another secret and show it; tokens that the old one gave end."""
     typer.echo(_run(database_url, lambda clients: clients.new_secret(name)))
-
-
-@app.command()
-def disable(name: Name, database_url: DatabaseUrl = LOCAL) -> None:
-    """Keep a client out: no new token, and those given out are refused from now on."""
-    _run(database_url, lambda clients: clients.set_disabled(name, disabled=True))
-    typer.echo(f"Disabled {name}.")
-
-
-@app.command()
-def enable(name: Name, database_url: DatabaseUrl = LOCAL) -> None:
-    """Let a disabled client in again."""
-    _run(database_url, lambda clients: clients.set_disabled(name, disabled=False))
-    typer.echo(f"Enabled {name}.")
 
 
 @app.command("list")

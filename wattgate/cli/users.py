@@ -9,13 +9,14 @@ import typer
 from services.gateway.passwords import Passwords
 from services.gateway.policy import ADMIN
 from services.gateway.store.users import SCOPES, UserStore
+from wattgate.cli.accounts import Name, add_commands
 from wattgate.cli.database import LOCAL, DatabaseUrl, run
 
 app = typer.Typer(help="Add, disable and list the users of a gateway.", no_args_is_help=True)
+add_commands(app, UserStore)
 
 T = TypeVar("T")
 
-Username = Annotated[str, typer.Argument(help="Name the user logs in with; case does not matter.")]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]
@@ -23,7 +24,7 @@ PasswordStdin = Annotated[
 
 @app.command()
 def add(
-    username: Username,
+    username: Name,
     password_stdin: PasswordStdin = False,
     admin: Annotated[bool, typer.Option("--admin", help="May change users and clients, too.")] = False,
     database_url: DatabaseUrl = LOCAL,
@@ -40,9 +41,7 @@ def add(
 
 
 @app.command()
-def passwd(
-    username: Username, password_stdin: PasswordStdin = False, database_url: DatabaseUrl = LOCAL
-) -> None:
+def passwd(username: Name, password_stdin: PasswordStdin = False, database_url: DatabaseUrl = LOCAL) -> None:
     """Give a user another password; tokens that the old one gave end."""
     password = _password(from_stdin=password_stdin)
 
@@ -51,27 +50,6 @@ def passwd(
 
     _run(database_url, work)
     typer.echo(f"Changed the password of {username}.")
-
-
-@app.command()
-def disable(username: Username, database_url: DatabaseUrl = LOCAL) -> None:
-    """Keep a user out: no new token, and those given out are refused from now on."""
-    _run(database_url, lambda users: users.set_disabled(username, disabled=True))
-    typer.echo(f"Disabled {username}.")
-
-
-@app.command()
-def enable(username: Username, database_url: DatabaseUrl = LOCAL) -> None:
-    """Let a disabled user in again."""
-    _run(database_url, lambda users: users.set_disabled(username, disabled=False))
-    typer.echo(f"Enabled {username}.")
-
-
-@app.command("end-tokens")
-def end_tokens(username: Username, database_url: DatabaseUrl = LOCAL) -> None:
-    """Refuse all tokens a user was given so far, as after one leaked; it may log in again."""
-    _run(database_url, lambda users: users.end_tokens(username))
-    typer.echo(f"Ended the tokens of {username}.")
 
 
 @app.command("list")

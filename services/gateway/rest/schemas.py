@@ -9,7 +9,8 @@ from pipelines.spec import ForecastSpec
 from services.gateway.models import ModelState, ServedModel
 from services.gateway.passwords import MAX_BYTES, MIN_LENGTH
 from services.gateway.predict import Prediction
-from services.gateway.store.users import MAX_NAME, User
+from services.gateway.store.accounts import MAX_NAME
+from services.gateway.store.users import User
 
 
 class TokenOut(BaseModel):

@@ -13,7 +13,8 @@ from services.gateway.passwords import PasswordRuleError
 from services.gateway.policy import ADMIN
 from services.gateway.rest.schemas import Problem, UserChangeIn, UserIn, UserOut, UsersOut
 from services.gateway.rest.security import TheGateway
-from services.gateway.store.users import SCOPES, UserError, UserNotFoundError
+from services.gateway.store.accounts import AccountError, AccountNotFoundError
+from services.gateway.store.users import SCOPES
 
 log = logging.getLogger("wattgate.audit")
 
@@ -53,7 +54,7 @@ async def change_user(username: str, change: UserChangeIn, gateway: TheGateway) 
             await users.set_disabled(username, disabled=change.disabled)
         user = await users.by_name(username)
         if user is None:
-            raise UserNotFoundError(f"there is no user {username!r}")
+            raise AccountNotFoundError(f"there is no user {username!r}")
     _told("user changed", username, password=change.password is not None, disabled=change.disabled)
     return UserOut.of(user)
 
@@ -75,7 +76,7 @@ def _told(event: str, username: str, **what: bool | None) -> None:
 def _said() -> Generator[None, None, None]:
     try:
         yield
-    except UserNotFoundError as error:
+    except AccountNotFoundError as error:
         raise UnknownUserError(f"Not done: {error}") from None
-    except (UserError, PasswordRuleError) as error:
+    except (AccountError, PasswordRuleError) as error:
         raise InvalidRequestError(f"Not done: {error}") from None

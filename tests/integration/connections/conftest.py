@@ -2,15 +2,7 @@
 
 import pytest
 
-from services.local.home import Home
 from tests.integration.connections.gateways import LoneGateway
-
-
-@pytest.fixture(scope="session")
-def home(tmp_path_factory):
-    home = Home(tmp_path_factory.mktemp("home"))
-    home.set_up()
-    return home
 
 
 @pytest.fixture(scope="session")

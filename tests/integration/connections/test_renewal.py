@@ -1,8 +1,6 @@
 """A renewed certificate is served by a gateway that goes on running, and by both of its ports."""
 
 import ssl
-import threading
-import time
 
 import httpx
 import pytest
@@ -11,6 +9,7 @@ from cryptography import x509
 from services.local.certificates import write_secret
 from services.local.home import Home
 from services.local.pair import HOST
+from tests.integration.background import Background
 from tests.integration.connections.gateways import LoneGateway
 from tests.integration.faults.waiting import wait_until
 from tests.integration.gateway.certificates import Signed
@@ -44,44 +43,17 @@ def shown(gateway: LoneGateway) -> set[int]:
     return {x509.load_pem_x509_certificate(pem.encode()).serial_number for pem in pems}
 
 
-class Callers:
-    """Call over new and over kept connections, until told to stop."""
+def callers(gateway: LoneGateway, kept: httpx.Client) -> Background:
+    """Calls over new and over kept connections."""
 
-    def __init__(self, gateway: LoneGateway) -> None:
-        self.calls, self.failures = 0, list[Exception]()
-        self._stop = threading.Event()
-        trust = ssl.create_default_context(cafile=gateway.ca_file)
-        self._kept = httpx.Client(verify=trust)
+    def over_a_new_connection():
+        with httpx.Client(verify=gateway.trust) as client:
+            client.get(f"{gateway.url}/livez").raise_for_status()
 
-        def over_a_new_connection():
-            with httpx.Client(verify=trust) as client:
-                client.get(f"{gateway.url}/livez").raise_for_status()
+    def over_a_kept_connection():
+        kept.get(f"{gateway.url}/livez").raise_for_status()
 
-        def over_a_kept_connection():
-            self._kept.get(f"{gateway.url}/livez").raise_for_status()
-
-        ways = (over_a_new_connection, over_a_kept_connection, gateway.health)
-        self._threads = [threading.Thread(target=self._call, args=(way,)) for way in ways]
-
-    def _call(self, way) -> None:
-        while not self._stop.is_set():
-            try:
-                way()
-            except Exception as error:  # noqa: BLE001 - whatever a caller meets
-                self.failures.append(error)
-            self.calls += 1
-            time.sleep(0.02)
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-        self._kept.close()
+    return Background(over_a_new_connection, over_a_kept_connection, gateway.health, pause_s=0.02)
 
 
 def test_a_renewed_certificate_is_shown_within_a_minute_and_no_call_fails(own_home, authority):
@@ -89,11 +61,11 @@ def test_a_renewed_certificate_is_shown_within_a_minute_and_no_call_fails(own_ho
     put(own_home, first)
     with LoneGateway(own_home) as gateway:
         assert shown(gateway) == {first.certificate.serial_number}
-        with Callers(gateway) as callers:
+        with httpx.Client(verify=gateway.trust) as kept, callers(gateway, kept) as load:
             put(own_home, second)
             wait_until(lambda: shown(gateway) == {second.certificate.serial_number}, WITHIN_S)
-        assert callers.calls > 50
-        assert callers.failures == []
+        assert len(load.answers) > 50
+        assert load.failures == []
 
 
 def test_files_that_do_not_go_together_are_told_to_the_log_and_the_pair_before_stays(own_home, authority):

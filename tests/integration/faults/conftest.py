@@ -2,18 +2,10 @@
 
 import pytest
 
-from services.local.home import Home
 from tests.integration.faults.callers import Callers
 from tests.integration.faults.gateways import Gateway
 from tests.integration.faults.load import recovered
 from tests.integration.faults.model_servers import ToldModelServers
-
-
-@pytest.fixture(scope="session")
-def home(tmp_path_factory):
-    home = Home(tmp_path_factory.mktemp("faults"))
-    home.set_up()
-    return home
 
 
 @pytest.fixture(scope="session")

@@ -2,16 +2,7 @@
 
 import pytest
 
-from services.local.home import Home
 from tests.integration.gateway.in_process import ModelServer, edges
-
-
-@pytest.fixture(scope="session")
-def home(tmp_path_factory):
-    """Certificates, keys and the demo user."""
-    home = Home(tmp_path_factory.mktemp("home"))
-    home.set_up()
-    return home
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tensorflow_serving.apis import predict_pb2 as official
 
 from services.core import tensors
 from tests.integration.gateway.in_process import edges, until
-from tests.unit.gateway.test_pass_through import mutated
+from tests.unit.gateway.pass_through.requests import mutated
 from wattgate.tfserving.methods import GET_MODEL_METADATA, GET_MODEL_STATUS, PREDICT
 from wattgate.tfserving.v1 import predict_pb2
 from wattgate.tfserving.v1.get_model_metadata_pb2 import GetModelMetadataRequest

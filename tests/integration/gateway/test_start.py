@@ -12,17 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from services.local.certificates import ensure_certificates, write_secret
-from services.local.home import Home
 from services.local.pair import HOST, PairError, Ports, free_ports, running_pair
 from tests.data import MODELS, REPOSITORY
 from tests.integration.gateway.certificates import Signed
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    home = Home(tmp_path_factory.mktemp("home"))
-    home.set_up()
-    return home
 
 
 @pytest.fixture

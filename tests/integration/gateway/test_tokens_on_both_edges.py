@@ -5,7 +5,7 @@ import jwt
 import pytest
 
 from services.gateway.keys import read_key
-from tests.integration.gateway.bad_tokens import Forger
+from tests.forged_tokens import Forger
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 
 SAID = "Could not validate credentials"
@@ -37,7 +37,7 @@ def test_a_token_right_in_everything_is_taken(forger, verdicts):
 
 
 def test_every_bad_token_is_refused_on_both_edges_alike(running, forger, verdicts):
-    bad = forger.bad()
+    bad = forger.bad() | forger.of_nobody()
     assert len(bad) >= 60
     wrong = {}
     for name, make in bad.items():

@@ -13,6 +13,7 @@ import pytest
 from grpc import StatusCode
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, ModelVersionStatus
 
+from tests.integration.background import Background
 from tests.integration.serving.conftest import Client, export_slow, serve, warmup_record, write_warmup
 from tests.integration.serving.plus_model import export_plus
 from tests.integration.serving.waiting import wait_until
@@ -90,31 +91,14 @@ class Observer(Client):
         return self.outputs(x=X, **kwargs)["y"].item()
 
 
-class Load:
-    """Threads that call without a pause, and what they got."""
+def load_on(server, threads=4):
+    """Calls without a pause."""
+    client = Client(server.channel, "slim")
 
-    def __init__(self, server, threads=4):
-        self.answers, self.failures = [], []
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._call, args=(server,)) for _ in range(threads)]
+    def call():
+        return client.outputs(x=X)["y"].item()
 
-    def _call(self, server):
-        client = Client(server.channel, "slim")
-        while not self._stop.is_set():
-            try:
-                self.answers.append(client.outputs(x=X)["y"].item())
-            except grpc.RpcError as error:
-                self.failures.append(error)
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+    return Background(*[call] * threads)
 
 
 def flip_a_byte(folder):
@@ -130,7 +114,7 @@ def garbage(folder):
 
 def test_a_swap_under_load_fails_no_request(place, tmp_path):
     old = place(1)
-    with serving(tmp_path) as client, Load(client.server) as load:
+    with serving(tmp_path) as client, load_on(client.server) as load:
         time.sleep(1)
         place(2, offset=2)
         client.wait_for(v1="END", v2="AVAILABLE")
@@ -146,7 +130,7 @@ def test_a_swap_under_load_fails_no_request(place, tmp_path):
 @pytest.mark.parametrize("break_it", [flip_a_byte, garbage])
 def test_a_broken_version_is_reported_and_the_good_one_stays(place, tmp_path, break_it):
     place(1)
-    with serving(tmp_path) as client, Load(client.server, threads=1) as load:
+    with serving(tmp_path) as client, load_on(client.server, threads=1) as load:
         place(2, offset=2, break_it=break_it)
         states = client.wait_for(v1="AVAILABLE", v2="END")
         assert states[2].status.error_code != 0
@@ -187,7 +171,7 @@ def test_retries_end(place, tmp_path):
 
 def test_a_folder_that_vanishes_while_it_loads(place, tmp_path):
     place(1)
-    with serving(tmp_path) as client, Load(client.server, threads=1) as load:
+    with serving(tmp_path) as client, load_on(client.server, threads=1) as load:
         for _ in range(3):
             folder = place(2, offset=2)
             shutil.rmtree(folder)
@@ -252,7 +236,7 @@ def test_a_hot_loaded_version_is_warm_before_it_answers(place, tmp_path):
 @pytest.mark.parametrize("flags", [(), ("--enable_batching",)])
 def test_memory_is_given_back(place, tmp_path, flags):
     folder = place(1)
-    with serving(tmp_path, *flags) as client, Load(client.server, threads=2) as load:
+    with serving(tmp_path, *flags) as client, load_on(client.server, threads=2) as load:
         process = psutil.Process(client.server.process.pid)
         sizes = []
         for version in range(2, 14):

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests of the user table; a clock that is turned by hand."""
+"""Databases of both kinds, a real PostgreSQL among them; a clock that is turned by hand."""
 
 import os
 import shutil
@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from services.gateway.store.database import Database
 
 
 def _binaries() -> Path | None:
@@ -68,6 +70,23 @@ def postgresql_url(_postgresql, request):
     return f"postgresql://wattgate@127.0.0.1:{port}/{name}"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/users.db"
+    return request.getfixturevalue("postgresql_url")
+
+
+@pytest.fixture
+async def database(database_url):
+    """One with its tables."""
+    database = Database(database_url)
+    await database.migrate()
+    yield database
+    await database.close()
+
+
 @pytest.fixture
 def clock_of(monkeypatch):
     """Have a module read a clock whose `now` is set by hand, seconds."""
@@ -77,6 +96,8 @@ def clock_of(monkeypatch):
 
         def monotonic(self):
             return self.now
+
+        time = monotonic
 
     def replace(module):
         clock = Clock()

@@ -80,7 +80,7 @@ def test_what_is_published_has_no_private_member(tokens):
         assert set(key) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
 
 
-async def test_files_that_cannot_be_read_change_nothing_and_are_said_once(
+async def test_a_file_that_cannot_be_read_changes_nothing_and_is_said_once(
     tokens, tmp_path, monkeypatch, caplog
 ):
     monkeypatch.setattr(keys, "POLL_S", 0.01)
@@ -95,6 +95,16 @@ async def test_files_that_cannot_be_read_change_nothing_and_are_said_once(
     await asyncio.sleep(0.1)
     assert tokens.verify(token).subject == "u1"
     watch.cancel()
+
+
+def test_a_leaked_key_is_refused_though_another_file_cannot_be_read(tokens, tmp_path):
+    leaked = issue(tokens)
+    put(tmp_path, "2026-02.pem")
+    (tmp_path / "2026-03.pem").write_text("no key")
+    (tmp_path / "2026-01.pem").unlink()
+    look(tokens.keys)
+    with pytest.raises(UnauthenticatedError):
+        tokens.verify(leaked)
 
 
 def test_a_folder_without_keys_is_refused(tmp_path):

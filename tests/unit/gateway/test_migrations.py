@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -19,19 +18,12 @@ INSERT INTO users VALUES ('1', 'ada', 'hash', 0, '2026-01-01 00:00:00');
 """
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/users.db"
-    return request.getfixturevalue("postgresql_url")
-
-
 def test_head_is_the_last_migration():
     assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == HEAD
 
 
-async def test_migrated_tables_are_those_that_are_used(url):
-    database = Database(url)
+async def test_migrated_tables_are_those_that_are_used(database_url):
+    database = Database(database_url)
     await database.migrate()
     async with database.transaction() as connection:
 
@@ -53,8 +45,8 @@ async def test_users_of_before_there_were_migrations_may_do_what_they_could(tmp_
     await database.close()
 
 
-async def test_many_who_migrate_at_once_do_it_once(url):
-    databases = [Database(url) for _ in range(8)]
+async def test_many_who_migrate_at_once_do_it_once(database_url):
+    databases = [Database(database_url) for _ in range(8)]
     await asyncio.gather(*(database.migrate() for database in databases))
     for database in databases:
         assert await UserStore(database).all() == []

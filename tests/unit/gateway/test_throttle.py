@@ -3,36 +3,14 @@
 import pytest
 
 from services.gateway.store import throttle
-from services.gateway.store.database import Database
 from services.gateway.store.throttle import ACCOUNT, ACCOUNT_AND_ADDRESS, ADDRESS, Throttle
 
 HERE, THERE, LOCAL = "192.0.2.1", "192.0.2.2", "127.0.0.1"
 
 
-class Clock:
-    now = 1_700_000_000.0
-
-    def time(self):
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(throttle, "time", clock)
-    return clock
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request, tmp_path):
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/users.db"
-    else:
-        url = request.getfixturevalue("postgresql_url")
-    database = Database(url)
-    await database.migrate()
-    yield database
-    await database.close()
+def clock(clock_of):
+    return clock_of(throttle)
 
 
 async def fail(counted, account, address, times):

@@ -5,20 +5,14 @@ import asyncio
 import pytest
 
 from services.core.errors import UserStoreUnavailableError
+from services.gateway.store.accounts import AccountError
 from services.gateway.store.database import Database
-from services.gateway.store.users import UserError, UserStore
+from services.gateway.store.users import UserStore
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def users(request, tmp_path):
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/users.db"
-    else:
-        url = request.getfixturevalue("postgresql_url")
-    database = Database(url)
-    await database.migrate()
-    yield UserStore(database)
-    await database.close()
+@pytest.fixture
+def users(database):
+    return UserStore(database)
 
 
 async def test_a_user_is_found_by_name_and_id(users):
@@ -33,14 +27,14 @@ async def test_a_user_is_found_by_name_and_id(users):
 async def test_a_name_has_one_spelling(users, spelling):
     added = await users.add("ada", "hash")
     assert await users.by_name(spelling) == added
-    with pytest.raises(UserError, match="already"):
+    with pytest.raises(AccountError, match="already"):
         await users.add(spelling, "hash")
 
 
 async def test_of_twenty_who_add_one_name_at_once_one_succeeds(users):
     results = await asyncio.gather(*(users.add("ada", "hash") for _ in range(20)), return_exceptions=True)
     assert sum(not isinstance(result, Exception) for result in results) == 1
-    assert all(isinstance(result, UserError) for result in results if isinstance(result, Exception))
+    assert all(isinstance(result, AccountError) for result in results if isinstance(result, Exception))
 
 
 async def test_a_change_is_seen(users):
@@ -51,14 +45,14 @@ async def test_a_change_is_seen(users):
 
 
 async def test_a_user_who_is_not_there_cannot_be_changed(users):
-    with pytest.raises(UserError, match="no user"):
+    with pytest.raises(AccountError, match="no user"):
         await users.set_disabled("ada", disabled=True)
 
 
 @pytest.mark.parametrize("name", ["", "   ", "a" * 65, "a\nb", "a\x00b"])
 async def test_a_name_that_nobody_can_type_is_refused(users, name):
     assert await users.by_name(name) is None
-    with pytest.raises(UserError, match="1 to 64 printable"):
+    with pytest.raises(AccountError, match="1 to 64 printable"):
         await users.add(name, "hash")
 
 

@@ -28,7 +28,7 @@ class Forger:
         self._other = ec.generate_private_key(ec.SECP256R1())
 
     def token(self, *, key=None, algorithm="ES256", header=None, without=(), **changes) -> str:
-        now = int(time.time())
+        now = _now()
         claims = {
             "iss": "wattgate",
             "sub": self._subject,
@@ -66,7 +66,7 @@ class Forger:
 
     def bad(self) -> dict[str, Callable[[], str]]:
         """Every kind, by its name."""
-        token, now, kid = self.token, int(time.time()), self._key.kid
+        token, kid = self.token, self._key.kid
         pem = self._key.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         found: dict[str, Callable[[], str]] = {
             # No token at all.
@@ -132,28 +132,38 @@ class Forger:
             "another audience": lambda: token(aud="other"),
             "audience a list": lambda: token(aud=["wattgate"]),
             "an audience more": lambda: token(aud=["wattgate", "other"]),
-            "expired": lambda: token(exp=now - LEEWAY_S - 2, iat=now - 500),
-            "expiry in a string": lambda: token(exp=str(now + 600)),
-            "expiry a fraction": lambda: token(exp=now + 600.5),
+            "expired": lambda: token(exp=_now() - LEEWAY_S - 2, iat=_now() - 500),
+            "expiry in a string": lambda: token(exp=str(_now() + 600)),
+            "expiry a fraction": lambda: token(exp=_now() + 600.5),
             "expiry true": lambda: token(exp=True),
             "expiry null": lambda: token(exp=None),
             "expiry endless": lambda: self.with_claims(b'{"exp":1e999}'),
             "expiry huge": lambda: token(exp=10**30),
-            "valid for a century": lambda: token(exp=now + 100 * YEAR_S),
-            "expires before it is issued": lambda: token(iat=now + 20, exp=now + 10),
-            "issued in a string": lambda: token(iat=str(now)),
-            "issued tomorrow": lambda: token(iat=now + 86400, exp=now + 86900),
-            "not yet valid": lambda: token(nbf=now + LEEWAY_S + 60),
+            "valid for a century": lambda: token(exp=_now() + 100 * YEAR_S),
+            "expires before it is issued": lambda: token(iat=_now() + 20, exp=_now() + 10),
+            "issued in a string": lambda: token(iat=str(_now())),
+            "issued tomorrow": lambda: token(iat=_now() + 86400, exp=_now() + 86900),
+            "not yet valid": lambda: token(nbf=_now() + LEEWAY_S + 60),
             "not before in words": lambda: token(nbf="now"),
-            "subject unknown": lambda: token(sub="nobody"),
             "subject a number": lambda: token(sub=1),
             "subject a list": lambda: token(sub=[self._subject]),
-            "subject is SQL": lambda: token(sub="' OR 1=1 --"),
             "jti a number": lambda: token(jti=1),
             "scope a list": lambda: token(scope=["forecast", "models:read"]),
             "scope null": lambda: token(scope=None),
         }
         return found
+
+    def of_nobody(self) -> dict[str, Callable[[], str]]:
+        """Good ones, but for nobody there is."""
+        return {
+            "subject unknown": lambda: self.token(sub="nobody"),
+            "subject is SQL": lambda: self.token(sub="' OR 1=1 --"),
+        }
+
+
+def _now() -> int:
+    """When a token is made, which may be long after its kind was listed."""
+    return int(time.time())
 
 
 def _hmac(secret: bytes, kid: str) -> str:

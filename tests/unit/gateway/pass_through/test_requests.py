@@ -1,9 +1,5 @@
 """What of TensorFlow Serving's requests is passed through, and what never reaches a model server."""
 
-import random
-from collections import Counter
-from types import SimpleNamespace
-
 import grpc
 import numpy as np
 import pytest
@@ -19,104 +15,17 @@ from services.core.errors import (
     RefusedError,
     ServiceError,
     TooLargeError,
-    reported,
 )
-from services.core.interceptors import Deserialized
-from services.gateway.adapters.tfserving import shown
-from services.gateway.admission import Admission
-from services.gateway.models import Models, ModelState, ServedModel
-from services.gateway.rpc import pass_through
-from tests.specs import a_spec
+from tests.unit.gateway.pass_through.requests import (
+    ANSWER,
+    MOST_BYTES,
+    naming,
+    predict_request,
+    renamed,
+    shaped,
+)
 from wattgate.tfserving.methods import GET_MODEL_METADATA, GET_MODEL_STATUS, PREDICT
 from wattgate.tfserving.v1 import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
-
-SPEC = a_spec(signatures=("compiled", "serving_default"), batch_sizes=(1, 8, 32))
-ANSWER = b"an answer, as it came"
-MOST_BYTES = 1024 * 1024
-
-
-class Context:
-    """A call of a patient caller."""
-
-    def __init__(self, left_s=None):
-        self._left_s = left_s
-
-    def time_remaining(self):
-        return self._left_s
-
-
-class ModelServer:
-    """Records what is forwarded."""
-
-    def __init__(self):
-        self.forwarded = []
-        self.answer = ANSWER
-
-    async def forward(self, method, request, *, timeout_s):
-        self.forwarded.append((method, request, timeout_s))
-        return self.answer
-
-
-@pytest.fixture
-def server():
-    return ModelServer()
-
-
-@pytest.fixture
-def gateway(server):
-    models = Models(server, ["gru", "cnn"], timeout_s=1)
-    models._become(ModelState("gru", ServedModel("gru", 1, "compiled", SPEC), None))
-    return SimpleNamespace(
-        settings=SimpleNamespace(timeout_s=3.0, max_predict_bytes=MOST_BYTES),
-        models=models,
-        model_server=server,
-        admission=Admission(2, 2, 1.0),
-    )
-
-
-@pytest.fixture
-def call(gateway):
-    """Call a method with encoded messages as the edge does; raises what callers are told."""
-    handlers = pass_through.handlers(gateway)
-
-    async def ask(method, raw, *, left_s=None):
-        details = SimpleNamespace(method=method, invocation_metadata=())
-
-        async def found(_details):
-            return next(filter(None, (handler.service(details) for handler in handlers)))
-
-        handler = await Deserialized().intercept_service(found, details)
-        try:
-            return await handler.unary_unary(raw, Context(left_s))
-        except Exception as error:
-            raise reported(error) from error
-
-    return ask
-
-
-def predict_request(batch=1, *, signature="compiled", packed=True, model="gru", filters=(), **changes):
-    request = predict_pb2.PredictRequest(output_filter=filters)
-    request.model_spec.name, request.model_spec.signature_name = model, signature
-    windows = np.full((batch, 672, 7), 0.5, np.float32)
-    tensors.encode(windows, request.inputs["window"], packed=packed)
-    for name, value in changes.items():
-        setattr(request.inputs["window"], name, value)
-    return request
-
-
-def shaped(*dims, **fields):
-    """A request whose tensor names a shape, and has what `fields` say."""
-    request = predict_request(tensor_content=b"")
-    tensor = request.inputs["window"]
-    del tensor.tensor_shape.dim[:]
-    for size in dims:
-        tensor.tensor_shape.dim.add(size=size)
-    for name, value in fields.items():
-        if isinstance(value, list):
-            getattr(tensor, name).extend(value)
-        else:
-            setattr(tensor, name, value)
-    return request
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -199,14 +108,6 @@ async def test_a_tensor_that_does_not_fit_never_reaches_a_model_server(call, ser
     assert server.forwarded == []
 
 
-def renamed(*names):
-    request = predict_request()
-    for name in names:
-        request.inputs[name].CopyFrom(request.inputs["window"])
-    del request.inputs["window"]
-    return request
-
-
 @pytest.mark.parametrize(
     ("names", "said"),
     [
@@ -251,14 +152,6 @@ async def test_signatures_that_do_not_forecast_are_not_found(call, server, signa
     assert caught.value.grpc is grpc.StatusCode.FAILED_PRECONDITION
     assert str(caught.value) == f'Serving signature key "{signature[:64]}" not found.'
     assert server.forwarded == []
-
-
-def naming(kind, name, version=None):
-    message = kind()
-    message.model_spec.name = name
-    if version is not None:
-        message.model_spec.version.value = version
-    return message.SerializeToString()
 
 
 @pytest.mark.parametrize(
@@ -407,91 +300,3 @@ async def test_a_deadline_travels_on_less_a_margin_or_is_refused(call, server):
         with pytest.raises(DeadlineError):
             await call(method, request, left_s=0.099)
     assert server.forwarded == []
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "input size does not match signature: 1!=1 len({x}) != len({window}).",
-        'Serving signature key "and/or" not found.',
-        "In[0]: [1,2] [[{{node gru/dense/MatMul}}]] on /job:localhost/replica:0",
-    ],
-)
-def test_words_without_paths_are_shown(words):
-    assert shown(words) == words
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "cannot read /srv/models/gru/3/saved_model.pb",
-        "No such file: /models",
-        '"/srv/models" is missing',
-        "gs://bucket/models/gru",
-        "C:\\models\\gru",
-        "at=/usr/lib/x.py",
-    ],
-)
-def test_words_with_paths_are_not(words):
-    assert shown(words) == "The model server's words for this name paths and are not shown; its log has them"
-
-
-def test_words_are_not_endless():
-    assert shown("ä" * 10_000) == "ä" * 512
-
-
-# What mutations meet: the request's fault (3, 5, 9), its size (8), and nothing else.
-CODES = {"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED", "UNAVAILABLE"}
-
-
-async def test_ten_thousand_mutated_requests_are_refused_in_order_or_fit(call, server):
-    dice = random.Random(11)
-    sources = [
-        predict_request(filters=["forecast"]).SerializeToString(),
-        predict_request(signature="serving_default", packed=False).SerializeToString(),
-        shaped(1, 672, 7, float_val=[0.5]).SerializeToString(),
-        renamed("x").SerializeToString(),
-    ]
-    outcomes, refusals = Counter(), []
-    for _ in range(10_000):
-        raw = mutated(dice, sources)
-        try:
-            await call(PREDICT, raw)
-            outcomes["forwarded"] += 1
-        except ServiceError as error:
-            refusals.append(error)
-            outcomes[error.grpc.name] += 1
-    assert [error.__cause__ for error in refusals if type(error) is ServiceError] == []  # bugs
-    assert max(len(str(error)) for error in refusals) < 600
-    assert outcomes.keys() <= CODES | {"forwarded"}
-    assert outcomes["forwarded"] == len(server.forwarded) > 100
-    assert outcomes["INVALID_ARGUMENT"] > 1000
-    for _, raw, _ in server.forwarded:
-        request = predict_pb2.PredictRequest.FromString(raw)
-        array = tensors.decode(request.inputs["window"])
-        assert array.dtype == np.float32
-        assert array.shape[1:] == (672, 7)
-        assert len(array) in range(1, 33)
-
-
-def mutated(dice, sources):
-    """A request with some bytes of its first or any part changed, added, taken away or swapped."""
-    raw = bytearray(dice.choice(sources))
-    for _ in range(dice.choice((1, 1, 1, 2, 4, 16))):
-        # Where the structure is: the first bytes and the last.
-        end = len(raw) if dice.random() < 0.3 else min(len(raw), 64)
-        at = dice.randrange(max(end, 1))
-        kind = dice.randrange(6)
-        if kind == 0 and raw:
-            raw[at] ^= 1 << dice.randrange(8)
-        elif kind == 1 and raw:
-            raw[at] = dice.randrange(256)
-        elif kind == 2:
-            raw[at:at] = dice.randbytes(dice.randrange(1, 12))
-        elif kind == 3:
-            del raw[at : at + dice.randrange(1, 12)]
-        elif kind == 4:
-            del raw[max(len(raw) - dice.randrange(64), 0) :]
-        else:
-            raw += dice.choice(sources)[: dice.randrange(64)]
-    return bytes(raw)
