@@ -98,9 +98,9 @@ def _address(request: Request) -> str:
 async def _client(request: Request, form: dict[str, str], login: Login) -> Client | None:
     """The client that asks, by its header or by the form (RFC 6749, 2.3.1); None where none is named.
 
-    Swagger UI and others send an empty id where a user gives none.
+    Whoever logs in again may send the old token along, and Swagger UI an empty id.
     """
-    headers = request.headers.getlist("authorization")
+    headers = [each for each in request.headers.getlist("authorization") if _is_basic(each)]
     if headers and ("client_secret" in form or len(headers) > 1):
         raise _BadFormError("A client proves itself once")
     if headers:
@@ -110,12 +110,14 @@ async def _client(request: Request, form: dict[str, str], login: Login) -> Clien
     return None
 
 
+def _is_basic(header: str) -> bool:
+    return header.partition(" ")[0].lower() == "basic"
+
+
 def _basic(header: str) -> tuple[str, str]:
-    """Name and secret of an HTTP Basic header. Raises WrongClientError where it is none."""
-    scheme, _, encoded = header.partition(" ")
+    """Name and secret of an HTTP Basic header. Raises WrongClientError where they cannot be read."""
+    encoded = header.partition(" ")[2]
     try:
-        if scheme.lower() != "basic":
-            raise WrongClientError
         name, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except ValueError:
         raise WrongClientError from None

@@ -96,14 +96,13 @@ def test_every_grant_is_given_to_the_clients_it_is_allowed_to(running, billing, 
     assert scopes_of(found["portal", PASSWORD]) == {"forecast"}  # of the user's, what the client may have
 
 
-@pytest.mark.parametrize("of", ["wrong secret", "unknown client", "no secret", "no base64", "bearer"])
+@pytest.mark.parametrize("of", ["wrong secret", "unknown client", "no secret", "no base64"])
 def test_a_client_that_does_not_prove_itself_gets_nothing(running, billing, of):
     headers = {
         "wrong secret": basic("billing", "wrong"),
         "unknown client": basic("nobody", billing[1]),
         "no secret": basic("billing", ""),
         "no base64": {"Authorization": "Basic ???"},
-        "bearer": {"Authorization": "Bearer x"},
     }[of]
     user = {"username": "demo", "password": running.demo["password"]}
     for grant in (PASSWORD, CLIENT_CREDENTIALS):
@@ -111,6 +110,13 @@ def test_a_client_that_does_not_prove_itself_gets_nothing(running, billing, of):
         assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
         assert refused.headers["www-authenticate"] == CHALLENGE
         assert refused.headers["cache-control"] == "no-store"
+
+
+def test_a_token_proves_no_client_and_hinders_no_login(running):
+    old = {"Authorization": f"Bearer {running.login()}"}
+    assert ask(running, old, grant_type=CLIENT_CREDENTIALS).status_code == 401
+    user = {"username": "demo", "password": running.demo["password"]}
+    assert ask(running, old, grant_type=PASSWORD, **user).status_code == 200
 
 
 def test_a_client_proves_itself_once(running, billing):
