@@ -76,17 +76,22 @@ class Lines(logging.Handler):
                 waiting.set()
                 continue
             if self.dropped > told:
-                count, told = self.dropped - told, self.dropped
-                self._put(logging.makeLogRecord({**_NOTICE, "msg": f"{count} lines of the log were dropped"}))
-            self._put(waiting)
+                dropped = self.dropped
+                notice = {**_NOTICE, "msg": f"{dropped - told} lines of the log were dropped"}
+                if self._put(logging.makeLogRecord(notice)):
+                    told = dropped
+            if not self._put(waiting):
+                self.dropped += 1
 
-    def _put(self, record: logging.LogRecord) -> None:
+    def _put(self, record: logging.LogRecord) -> bool:
+        """Write a line; False where that cannot be done, which must not end the others."""
         try:
             line = f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
             while line:
                 line = line[os.write(self._file, line) :]
-        except Exception:  # noqa: BLE001 - a line that cannot be written must not end the others
-            self.dropped += 1
+        except Exception:  # noqa: BLE001 - of the disk, or of what is logged
+            return False
+        return True
 
 
 _NOTICE = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING"}

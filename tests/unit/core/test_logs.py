@@ -147,3 +147,14 @@ def test_a_log_that_was_closed_harms_nobody():
     logger.info("to nobody")
     lines.flush()
     assert lines.dropped == 1
+
+
+def test_a_full_disk_loses_its_lines_and_nothing_else():
+    with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123 - a handle, not a file's content
+        lines = logs.Lines(logs.formatter("json"), full.fileno())
+        logger = logging.Logger("wattgate.test")
+        logger.addHandler(lines)
+        for _ in range(3):
+            logger.info("lost")
+        lines.flush()
+        assert lines.dropped == 3
