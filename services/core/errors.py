@@ -22,7 +22,7 @@ class ServiceError(Exception):
     grpc: StatusCode = StatusCode.INTERNAL
     reason: ClassVar[str] = "INTERNAL"
     """Stable name of the failure, for programs."""
-    retry_after_s: ClassVar[int | None] = None
+    retry_after_s: int | None = None
     """When to try again; None where trying again does not help."""
 
     def __init__(self, message: str, violations: tuple[Violation, ...] = ()) -> None:
@@ -168,6 +168,22 @@ class OverloadedError(ServiceError):
     retry_after_s = 1
 
 
+class OverQuotaError(ServiceError):
+    """The caller has had what it may have for now; others are served."""
+
+    title = "Over quota"
+    http = HTTPStatus.TOO_MANY_REQUESTS
+    grpc = StatusCode.RESOURCE_EXHAUSTED
+    reason = "OVER_QUOTA"
+
+    def __init__(self, per_minute: int, retry_after_s: int) -> None:
+        """Say how much that is, and when there is room again."""
+        super().__init__(
+            f"You may ask for {per_minute:,} forecasts a minute; there is room again in {retry_after_s} s"
+        )
+        self.retry_after_s = retry_after_s
+
+
 class StoppingError(ServiceError):
     """This gateway ends before the answer was ready; another one has it."""
 
@@ -186,6 +202,16 @@ class UserStoreUnavailableError(ServiceError):
     grpc = StatusCode.UNAVAILABLE
     reason = "USER_STORE_UNAVAILABLE"
     retry_after_s = 1
+
+
+class IssuerUnavailableError(ServiceError):
+    """Whether a token is good cannot be told: its issuer outside has not been heard of yet."""
+
+    title = "Issuer unavailable"
+    http = HTTPStatus.SERVICE_UNAVAILABLE
+    grpc = StatusCode.UNAVAILABLE
+    reason = "ISSUER_UNAVAILABLE"
+    retry_after_s = 10
 
 
 class DeadlineError(ServiceError):

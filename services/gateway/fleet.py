@@ -1,7 +1,7 @@
 """The use case for many histories: computed together, answered as they are ready."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.errors import InvalidSeriesError
@@ -53,9 +53,12 @@ class Fleet:
     than may be unanswered: the rest waits with the caller.
     """
 
-    def __init__(self, predictor: Predictor, *, timeout_s: float) -> None:
-        """Give each batch `timeout_s` once it has its place."""
+    def __init__(
+        self, predictor: Predictor, turn: Callable[[], Awaitable[None]], *, timeout_s: float
+    ) -> None:
+        """Wait for its `turn` before each history; give each batch `timeout_s` once it has its place."""
         self._predictor = predictor
+        self._turn = turn
         self._timeout_s = timeout_s
         self._gathered: dict[tuple[str, int], _Gathered] = {}
         self._outcomes: asyncio.Queue[Outcome | BaseException | None] = asyncio.Queue()
@@ -92,6 +95,7 @@ class Fleet:
     async def _read(self, meters: AsyncIterator[Meter]) -> None:
         async for meter in meters:
             await self._may_read.acquire()
+            await self._turn()
             try:
                 if isinstance(meter.history, ServiceError):
                     raise meter.history

@@ -4,18 +4,19 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from services.core.errors import ForbiddenError, UnauthenticatedError
 from services.core.telemetry.calls import note_caller
+from services.gateway.issuers import Issuer, issuer_named
 from services.gateway.passwords import AT_WORK, Passwords, check_length
 from services.gateway.store.accounts import normalised
 from services.gateway.store.clients import CLIENT_CREDENTIALS, PASSWORD, Client, ClientStore
 from services.gateway.store.throttle import Throttle
 from services.gateway.store.users import User, UserStore
-from services.gateway.tokens import Claims, Token, Tokens
+from services.gateway.tokens import Token, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ class Caller:
     """Who is asking, and what for it may."""
 
     id: str
-    """Of a user or a client."""
+    """Of a user or a client; of somebody else's, with its issuer before it."""
     scopes: frozenset[str]
 
 
@@ -123,6 +124,8 @@ class Login:
     passwords: Passwords
     throttle: Throttle
     tokens: Tokens
+    issuers: Mapping[str, Issuer]
+    """Those outside that are trusted, by name."""
     gives_for_passwords: bool
     """Whether the password grant is on."""
     _lanes: Lanes = field(default_factory=Lanes)
@@ -201,7 +204,7 @@ class Login:
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         caller, until = self._known.get(digest, (None, 0.0))
         if caller is None or time.monotonic() >= until:
-            caller = await self._caller(self.tokens.verify(token))
+            caller = await self._caller(token)
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[digest] = (caller, time.monotonic() + KNOWN_S)
@@ -210,7 +213,12 @@ class Login:
             raise ForbiddenError(f"This needs a token with the scope {scope!r}", scope=scope)
         return caller
 
-    async def _caller(self, claims: Claims) -> Caller:
+    async def _caller(self, token: str) -> Caller:
+        issuer = self.issuers.get(issuer_named(token) or "") if self.issuers else None
+        if issuer:
+            claims = await issuer.verify(token)
+            return Caller(claims.subject, claims.scopes)
+        claims = self.tokens.verify(token)
         found = await self.users.by_id(claims.subject) or await self.clients.by_id(claims.subject)
         if found is None or found.disabled or claims.issued_s < found.tokens_from_s:
             raise UnauthenticatedError(token_given=True)

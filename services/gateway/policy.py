@@ -1,6 +1,8 @@
 """Who may call what: one table for both edges. What is not in it, nobody may."""
 
 import re
+from dataclasses import dataclass
+from typing import Literal
 
 from services.core.errors import ForbiddenError
 
@@ -10,41 +12,56 @@ SCOPES = (FORECAST, MODELS_READ, TENSORS, ADMIN)
 OPEN = None
 """No token is asked for."""
 
+
+@dataclass(frozen=True)
+class Rule:
+    """What a call asks of its caller."""
+
+    scope: str | None
+    """That its token needs; OPEN: no token is asked for."""
+    quota: Literal["call", "content"] | None = None
+    """What counts against its caller's quota: the call, or every forecast that its messages ask for."""
+
+
+_OPEN, _READS, _ADMIN = Rule(OPEN), Rule(MODELS_READ), Rule(ADMIN)
+_FORECAST, _STREAM = Rule(FORECAST, "call"), Rule(FORECAST, "content")
+_PREDICT, _TENSORS = Rule(TENSORS, "content"), Rule(TENSORS)
+
 _FORECASTS = "/wattgate.forecast.v1.ForecastService"
 _PREDICTION, _MODELS = "/tensorflow.serving.PredictionService", "/tensorflow.serving.ModelService"
 _REFLECTION = "/grpc.reflection.v1alpha.ServerReflection"
 
-RULES: dict[str, str | None] = {
-    "POST /token": OPEN,
-    "GET /livez": OPEN,
-    "GET /readyz": OPEN,
-    "GET /.well-known/jwks.json": OPEN,
-    "GET /.well-known/oauth-authorization-server": OPEN,
-    "POST /predict": FORECAST,
-    "POST /predict/{model}": FORECAST,
-    "POST /v1/models/{model}:forecast": FORECAST,
-    "GET /v1/models": MODELS_READ,
-    "GET /v1/models/{model}": MODELS_READ,
-    "GET /v1/users": ADMIN,
-    "POST /v1/users": ADMIN,
-    "PATCH /v1/users/{username}": ADMIN,
-    "POST /v1/users/{username}:end-tokens": ADMIN,
-    "/grpc.health.v1.Health/Check": OPEN,
-    "/grpc.health.v1.Health/Watch": OPEN,
-    f"{_FORECASTS}/Forecast": FORECAST,
-    f"{_FORECASTS}/ForecastStream": FORECAST,
-    f"{_FORECASTS}/ListModels": MODELS_READ,
-    f"{_FORECASTS}/GetModel": MODELS_READ,
-    f"{_PREDICTION}/Predict": TENSORS,
-    f"{_PREDICTION}/GetModelMetadata": TENSORS,
-    f"{_PREDICTION}/Classify": TENSORS,
-    f"{_PREDICTION}/Regress": TENSORS,
-    f"{_PREDICTION}/MultiInference": TENSORS,
-    f"{_MODELS}/GetModelStatus": TENSORS,
-    f"{_MODELS}/HandleReloadConfigRequest": ADMIN,
-    f"{_REFLECTION}/ServerReflectionInfo": MODELS_READ,
+RULES: dict[str, Rule] = {
+    "POST /token": _OPEN,
+    "GET /livez": _OPEN,
+    "GET /readyz": _OPEN,
+    "GET /.well-known/jwks.json": _OPEN,
+    "GET /.well-known/oauth-authorization-server": _OPEN,
+    "POST /predict": _FORECAST,
+    "POST /predict/{model}": _FORECAST,
+    "POST /v1/models/{model}:forecast": _FORECAST,
+    "GET /v1/models": _READS,
+    "GET /v1/models/{model}": _READS,
+    "GET /v1/users": _ADMIN,
+    "POST /v1/users": _ADMIN,
+    "PATCH /v1/users/{username}": _ADMIN,
+    "POST /v1/users/{username}:end-tokens": _ADMIN,
+    "/grpc.health.v1.Health/Check": _OPEN,
+    "/grpc.health.v1.Health/Watch": _OPEN,
+    f"{_FORECASTS}/Forecast": _FORECAST,
+    f"{_FORECASTS}/ForecastStream": _STREAM,
+    f"{_FORECASTS}/ListModels": _READS,
+    f"{_FORECASTS}/GetModel": _READS,
+    f"{_PREDICTION}/Predict": _PREDICT,
+    f"{_PREDICTION}/GetModelMetadata": _TENSORS,
+    f"{_PREDICTION}/Classify": _TENSORS,
+    f"{_PREDICTION}/Regress": _TENSORS,
+    f"{_PREDICTION}/MultiInference": _TENSORS,
+    f"{_MODELS}/GetModelStatus": _TENSORS,
+    f"{_MODELS}/HandleReloadConfigRequest": _ADMIN,
+    f"{_REFLECTION}/ServerReflectionInfo": _READS,
 }
-"""The scope a token needs, by method and route of HTTPS or by the path of an RPC."""
+"""By method and route of HTTPS or by the path of an RPC."""
 
 
 _TEMPLATE = re.compile(r"\\{[a-z]+\\}")
@@ -59,8 +76,8 @@ def methods_of(path: str) -> list[str]:
     return sorted({method for method, route in _ROUTES if route.fullmatch(path)})
 
 
-def scope_of(call: str) -> str | None:
-    """The scope that a call needs, or OPEN. Raises ForbiddenError for one that has no rule."""
+def rule_of(call: str) -> Rule:
+    """The rule of a call. Raises ForbiddenError for one that has none."""
     try:
         return RULES[call]
     except KeyError:

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    BaseModel,
+    ConfigDict,
     Field,
     FilePath,
     NonNegativeFloat,
@@ -15,6 +17,29 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+_HttpsUrl = Annotated[str, Field(pattern=r"^https://[^\s/?#]+(/[^\s?#]*)?$")]
+
+
+class TrustedIssuer(BaseModel):
+    """An identity provider whose access tokens count here: Microsoft Entra ID, Keycloak, any that publishes
+    its keys as OpenID Connect has it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: _HttpsUrl
+    """Its name, exactly as its tokens have it in `iss`."""
+    audience: Annotated[str, Field(min_length=1)]
+    """The name it knows this gateway by, in `aud`."""
+    scopes: dict[str, tuple[Literal["forecast", "models:read", "tensors", "admin"], ...]]
+    """What each of its scopes, roles or groups may do here; those not named may do nothing."""
+    claims: tuple[str, ...] = ("scope", "scp", "roles")
+    """The claims that these are in, with dots for nested ones: realm_access.roles."""
+    jwks_url: _HttpsUrl | None = None
+    """Where its keys are; none: it is asked, by OpenID Connect Discovery."""
+    ca: FilePath | None = None
+    """PEM of the authority that signed its certificate; none: those the machine trusts."""
 
 
 class StartError(Exception):
@@ -49,6 +74,8 @@ class Settings(BaseSettings):
     token_issuer: str = "wattgate"  # noqa: S105 - a name, not a secret
     token_audience: str = "wattgate"  # noqa: S105 - a name, not a secret
     token_lifetime_s: Annotated[int, Field(ge=1, le=3600)] = 900
+    trusted_issuers: tuple[TrustedIssuer, ...] = ()
+    """Identity providers whose tokens count beside ours, as a JSON list of objects."""
     password_grant: bool = True
     """Whether users get tokens for name and password, as in the thesis. RFC 9700 advises against it: turn it
     off where only programs call, with `client_credentials`."""
@@ -79,6 +106,9 @@ class Settings(BaseSettings):
 
     timeout_s: PositiveFloat = 3.0
     """Longest a forecast may take (the thesis' NFR1); a caller's shorter deadline wins."""
+    forecasts_per_minute: PositiveInt = 60_000
+    """How many each caller may have, over both edges: those of a minute at once, then as they grow back.
+    Calls above get a 429; streams wait."""
     max_in_flight: PositiveInt = 8
     """Forecasts at work at a time; no more than the model servers run (stock: four a CPU)."""
     max_queued: NonNegativeInt = 64
@@ -124,6 +154,13 @@ class Settings(BaseSettings):
             raise ValueError("model_server_certificate and model_server_key go together")
         if self.model_server_certificate and not self.model_server_ca:
             raise ValueError("model_server_certificate is shown over TLS only: name model_server_ca")
+        return self
+
+    @model_validator(mode="after")
+    def _issuers_are_told_apart(self) -> Self:
+        names = [self.token_issuer, *(trusted.issuer for trusted in self.trusted_issuers)]
+        if len(set(names)) < len(names):
+            raise ValueError("trusted_issuers names an issuer twice, or this gateway")
         return self
 
     @model_validator(mode="after")

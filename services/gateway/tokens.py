@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import jwt
@@ -93,13 +93,20 @@ class Tokens:
             leeway=LEEWAY_S,
             options={"require": list(REQUIRED), "strict_aud": True},
         )
-        # PyJWT takes numbers in strings, any lifetime, and anything for a name.
-        times, names = (claims["iat"], claims["exp"]), (claims["sub"], claims["jti"], claims["scope"])
-        if not all(type(time_s) is int for time_s in times) or not all(type(name) is str for name in names):
-            raise ValueError("claims of other types")
+        check_types(claims, names=("sub", "jti", "scope"))
+        # PyJWT takes any lifetime.
         if not 0 < claims["exp"] - claims["iat"] <= self.lifetime_s:
             raise ValueError("another lifetime")
         return Claims(claims["sub"], frozenset(claims["scope"].split()), claims["iat"])
+
+
+def check_types(claims: Mapping[str, object], names: Iterable[str]) -> None:
+    """Raise ValueError where times are no integers or names no strings: PyJWT takes numbers in strings."""
+    times = ("exp", "iat", *({"nbf"} & claims.keys()))
+    if any(type(claims[claim]) is not int for claim in times):
+        raise ValueError("times that are no integers")
+    if any(type(claims[claim]) is not str for claim in names):
+        raise ValueError("names that are no strings")
 
 
 def bearer_token(authorization: str | None) -> str | None:

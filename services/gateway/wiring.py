@@ -11,11 +11,14 @@ from services.gateway.adapters.balancing import Balancer
 from services.gateway.adapters.targets import Target, credentials
 from services.gateway.adapters.tfserving import TensorFlowServing
 from services.gateway.admission import Admission
+from services.gateway.entrance import Entrance
+from services.gateway.issuers import Issuer
 from services.gateway.keys import Keys
 from services.gateway.login import Login
 from services.gateway.models import Models
 from services.gateway.passwords import Passwords
 from services.gateway.predict import Predictor
+from services.gateway.quotas import Quotas
 from services.gateway.settings import Settings, StartError
 from services.gateway.store.clients import ClientStore
 from services.gateway.store.database import Database
@@ -32,6 +35,8 @@ class Gateway:
     settings: Settings
     certificates: Certificates
     login: Login
+    quotas: Quotas
+    entrance: Entrance
     models: Models
     model_server: TensorFlowServing
     admission: Admission
@@ -57,6 +62,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         keys = Keys(settings.token_key)
         passwords = Passwords(_secret(settings.password_pepper), _secret(settings.password_pepper_before))
         database = Database(settings.database_url)
+        issuers = {trusted.issuer: Issuer(trusted) for trusted in settings.trusted_issuers}
         await database.migrate()
     except (ValueError, TypeError, OSError, UserStoreUnavailableError) as error:
         raise StartError("; ".join([str(error), *getattr(error, "__notes__", ())])) from error
@@ -68,23 +74,29 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     server = TensorFlowServing(balancer)
     models = Models(server, settings.models, timeout_s=settings.timeout_s)
     admission = Admission(settings.max_in_flight, settings.max_queued, settings.max_queue_s)
+    quotas = Quotas(settings.forecasts_per_minute)
+    login = Login(
+        UserStore(database),
+        ClientStore(database),
+        passwords,
+        Throttle(database),
+        tokens,
+        issuers,
+        settings.password_grant,
+    )
     watches = [
         asyncio.create_task(certificates.keep_fresh()),
         asyncio.create_task(keys.keep_fresh()),
+        *(asyncio.create_task(issuer.keep_fresh()) for issuer in issuers.values()),
         asyncio.create_task(models.keep_true(settings.model_poll_s)),
     ]
     try:
         yield Gateway(
             settings,
             certificates,
-            Login(
-                UserStore(database),
-                ClientStore(database),
-                passwords,
-                Throttle(database),
-                tokens,
-                settings.password_grant,
-            ),
+            login,
+            quotas,
+            Entrance(login, quotas),
             models,
             server,
             admission,

@@ -75,6 +75,7 @@ class _Supervisor:
         shares = {
             "WORKER": index,
             "WORKERS": settings.workers,
+            "FORECASTS_PER_MINUTE": math.ceil(settings.forecasts_per_minute / settings.workers),
             "MAX_IN_FLIGHT": math.ceil(settings.max_in_flight / settings.workers),
             "MAX_QUEUED": math.ceil(settings.max_queued / settings.workers),
             "MAX_CONNECTIONS": math.ceil(settings.max_connections / settings.workers),

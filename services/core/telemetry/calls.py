@@ -60,6 +60,12 @@ def request_id() -> str | None:
     return call.request_id if call else None
 
 
+def caller() -> str:
+    """Id of who made the current call; empty outside of calls, and before it is known."""
+    call = current()
+    return call.caller if call else ""
+
+
 def note_caller(caller: str) -> None:
     """Tell the current call whose it is."""
     call = current()

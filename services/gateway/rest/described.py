@@ -25,7 +25,7 @@ def describe(app: FastAPI, grants: Collection[str]) -> None:
         schemes[_SCHEME] = {"type": "oauth2", "flows": {_FLOWS[grant]: flow for grant in grants}}
         for path, methods in document["paths"].items():
             for method, operation in methods.items():
-                scope = RULES[f"{method.upper()} {path}"]
+                scope = RULES[f"{method.upper()} {path}"].scope
                 if scope is not OPEN:
                     operation["security"] = [{_SCHEME: [scope]}]
                 for response in operation["responses"].values():

@@ -7,8 +7,6 @@ from fastapi import Depends, Request
 
 from services.core.deadline import Deadline
 from services.core.errors import InvalidRequestError
-from services.gateway.policy import OPEN, scope_of
-from services.gateway.tokens import bearer_token
 from services.gateway.wiring import Gateway
 
 TIMEOUT = "X-Request-Timeout"
@@ -34,14 +32,13 @@ TheGateway = Annotated[Gateway, Depends(_gateway)]
 async def guard(request: Request) -> None:
     """Before every route: let through whom policy.py lets through.
 
-    Raises UnauthenticatedError and ForbiddenError, the latter for routes without a rule too.
+    Raises what Entrance.admit does.
     """
-    scope = scope_of(f"{request.method} {request.scope['route'].path_format}")
-    if scope is not OPEN:
-        # Of two headers nobody can say which one counts.
-        headers = request.headers.getlist("authorization")
-        token = bearer_token(headers[0]) if len(headers) == 1 else None
-        await gateway_of(request).login.admit(token, scope)
+    # Of two headers nobody can say which one counts.
+    headers = request.headers.getlist("authorization")
+    authorization = headers[0] if len(headers) == 1 else None
+    call = f"{request.method} {request.scope['route'].path_format}"
+    await gateway_of(request).entrance.admit(authorization, call)
 
 
 def deadline_of(request: Request) -> Deadline:

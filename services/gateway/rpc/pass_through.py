@@ -17,7 +17,7 @@ from services.core.errors import (
     RefusedError,
     TooLargeError,
 )
-from services.core.telemetry.calls import note
+from services.core.telemetry.calls import caller, note
 from services.gateway.adapters.tfserving import shown
 from services.gateway.rpc.calls import Context, deadline_of
 from services.gateway.wiring import Gateway
@@ -113,6 +113,7 @@ class _PassThrough:
         spec = sent.message.model_spec
         self._check_served(spec, _servable(spec))
         check(sent.message, gateway.models.served(spec.name).spec)
+        gateway.quotas.take(caller(), _windows(sent.message))
         async with gateway.admission.place(deadline):
             return await gateway.model_server.forward(PREDICT, sent.raw, timeout_s=deadline.for_upstream_s())
 
@@ -179,6 +180,11 @@ def check(request: predict_pb2.PredictRequest, spec: ForecastSpec) -> None:
             )
         if i:
             raise InvalidRequestError(f"duplicate output tensor alias: {name}")
+
+
+def _windows(request: predict_pb2.PredictRequest) -> int:
+    """In a request that was checked: those of its one input, or of the signature's known request."""
+    return max((tensor.tensor_shape.dim[0].size for tensor in request.inputs.values()), default=1)
 
 
 def _other_inputs(request: predict_pb2.PredictRequest, wanted: tuple[str, ...]) -> str:

@@ -10,14 +10,12 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 from services.core.interceptors import Around, Authenticated, Deserialized
 from services.gateway.admission import Admission
-from services.gateway.policy import OPEN, scope_of
 from services.gateway.rpc import health, pass_through
 from services.gateway.rpc.calls import Context
 from services.gateway.rpc.observed import Observed
 from services.gateway.rpc.servicer import ForecastServicer
 from services.gateway.settings import StartError
 from services.gateway.tls import Certificates, Pair
-from services.gateway.tokens import bearer_token
 from services.gateway.wiring import Gateway
 from wattgate.forecast.v1.forecast_service_pb2_grpc import add_ForecastServiceServicer_to_server
 from wattgate.tfserving.methods import PREDICT
@@ -41,17 +39,12 @@ class RpcServer:
         """Bind the port over a gateway that is open already; raises StartError where it cannot."""
         settings = gateway.settings
 
-        async def admit(authorization: str | None, method: str) -> None:
-            scope = scope_of(method)
-            if scope is not OPEN:
-                await gateway.login.admit(bearer_token(authorization), scope)
-
         self._observed = Observed(settings.models)
         self._server = grpc.aio.server(
             interceptors=[
                 self._observed,
                 NotWhenFull(gateway.admission),
-                Authenticated(admit),
+                Authenticated(gateway.entrance.admit),
                 Deserialized(),
             ],
             options=[

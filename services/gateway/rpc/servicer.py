@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.core.errors import InvalidRequestError, ServiceError, TooLargeError, as_status
+from services.core.telemetry.calls import caller
 from services.gateway.fleet import Fleet, Meter
 from services.gateway.models import ModelState
 from services.gateway.predict import EvenSeries, History, MeterFile, Prediction
@@ -37,7 +38,8 @@ class ForecastServicer(ForecastServiceServicer):
     ) -> AsyncIterator[pb.ForecastStreamResponse]:
         """Forecast many histories, each answered as soon as it is ready."""
         settings = self._gateway.settings
-        fleet = Fleet(self._gateway.predictor, timeout_s=settings.timeout_s)
+        turn = partial(self._gateway.quotas.turn, caller())
+        fleet = Fleet(self._gateway.predictor, turn, timeout_s=settings.timeout_s)
         async for outcome in fleet.forecast(_meters(requests, settings.max_upload_bytes)):
             response = pb.ForecastStreamResponse(id=outcome.id)
             if isinstance(outcome.result, Prediction):

@@ -3,9 +3,10 @@
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2
 
 from tests.data import SAMPLE, csv_of, plausible_kw, quarter_hours, week_file, with_row
+from tests.integration.rpc_errors import detail
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 
 TEN_MIB = 10 * 1024 * 1024
@@ -32,14 +33,7 @@ FAULTY_FILES = {
 
 def details(error: grpc.RpcError) -> tuple[error_details_pb2.ErrorInfo, error_details_pb2.BadRequest]:
     """ErrorInfo and BadRequest of a gRPC error."""
-    status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
-    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    for detail in status.details:
-        if detail.Is(info.DESCRIPTOR):
-            detail.Unpack(info)
-        if detail.Is(bad.DESCRIPTOR):
-            detail.Unpack(bad)
-    return info, bad
+    return detail(error, error_details_pb2.ErrorInfo), detail(error, error_details_pb2.BadRequest)
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ async def test_every_rpc_needs_its_scope(edge):
     for method in registered(edge.gateway) - OPEN:
         for scope in SCOPES:
             code = await code_of(edge, method, edge.with_scopes(scope))
-            assert (code is StatusCode.PERMISSION_DENIED) == (scope != RULES[method]), (method, scope)
+            assert (code is StatusCode.PERMISSION_DENIED) == (scope != RULES[method].scope), (method, scope)
         assert await code_of(edge, method, edge.with_scopes()) is StatusCode.PERMISSION_DENIED, method
 
 
@@ -134,7 +134,7 @@ async def test_every_route_needs_its_scope(edge):
             elif scope is None:
                 assert status == 401, call
             else:
-                assert (status == 403) == (scope != RULES[call]), (call, scope)
+                assert (status == 403) == (scope != RULES[call].scope), (call, scope)
 
 
 async def test_a_route_without_a_rule_is_closed_to_all(edge):

@@ -10,7 +10,6 @@ import grpc.aio
 import numpy as np
 import pytest
 from google.protobuf.wrappers_pb2 import Int64Value
-from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
@@ -20,6 +19,7 @@ from services.gateway.adapters.targets import MAX_ANSWER_BYTES, Target
 from tests.data import REPOSITORY
 from tests.integration.faults.model_server_process import Health
 from tests.integration.gateway.in_process import ModelServer, edges, until
+from tests.integration.rpc_errors import reason
 from wattgate.tfserving.methods import GET_MODEL_STATUS, PREDICT
 from wattgate.tfserving.v1.get_model_status_pb2 import GetModelStatusRequest
 from wattgate.tfserving.v1.model_pb2 import ModelSpec
@@ -191,13 +191,6 @@ def predict_request(size):
     return raw
 
 
-def reason(error):
-    status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
-    info = error_details_pb2.ErrorInfo()
-    assert status.details[0].Unpack(info)
-    return error.code(), info.reason
-
-
 async def test_requests_and_answers_have_a_largest_size_and_what_is_over_it_does_no_harm(home, model_server):
     largest = 50_000
     sizes = iter([MAX_ANSWER_BYTES, MAX_ANSWER_BYTES + 1])
@@ -212,7 +205,7 @@ async def test_requests_and_answers_have_a_largest_size_and_what_is_over_it_does
         assert await call(predict_request(largest))
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(predict_request(largest + 1))
-        assert reason(caught.value) == (StatusCode.RESOURCE_EXHAUSTED, "TOO_LARGE")
+        assert (caught.value.code(), reason(caught.value)) == (StatusCode.RESOURCE_EXHAUSTED, "TOO_LARGE")
         # What no call of this edge takes is refused before it is read.
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(b"\0" * (edge.gateway.settings.max_upload_bytes + 64 * 1024 + 1))
@@ -226,7 +219,7 @@ async def test_requests_and_answers_have_a_largest_size_and_what_is_over_it_does
         assert len(await call(predict_request(largest))) == MAX_ANSWER_BYTES
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(predict_request(largest))
-        assert reason(caught.value) == (StatusCode.INTERNAL, "MODEL_FAILED")
+        assert (caught.value.code(), reason(caught.value)) == (StatusCode.INTERNAL, "MODEL_FAILED")
         model_server.answer = None
         assert await call(predict_request(largest))
         assert edge.gateway.is_ready

@@ -9,12 +9,12 @@ import grpc.aio
 import numpy as np
 import pytest
 from google.protobuf.wrappers_pb2 import Int64Value
-from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
 from tensorflow_serving.apis import predict_pb2 as official
 
 from services.core import tensors
 from tests.integration.gateway.in_process import edges, until
+from tests.integration.rpc_errors import reason
 from tests.unit.gateway.pass_through.requests import mutated
 from wattgate.tfserving.methods import GET_MODEL_METADATA, GET_MODEL_STATUS, PREDICT
 from wattgate.tfserving.v1 import predict_pb2
@@ -50,16 +50,6 @@ async def refusal(edge, method, raw, **options):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await calling(edge, method, raw, **options)
     return caught.value
-
-
-def reason(error):
-    """The name of one of our own errors."""
-    trailers = dict(error.trailing_metadata())
-    info = error_details_pb2.ErrorInfo()
-    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
-    assert status.code == error.code().value[0]
-    assert status.details[0].Unpack(info)
-    return info.reason
 
 
 def failing(code, words):

@@ -6,9 +6,10 @@ import ssl
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc.error_details_pb2 import ErrorInfo
 
 from tests.data import SAMPLE
+from tests.integration.rpc_errors import detail
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 
 CSV = SAMPLE.read_bytes()
@@ -94,10 +95,7 @@ def test_grpc_errors_name_it_where_programs_look(watched, token, request_, code)
     error, id_ = rpc(watched, "Forecast", request_, id_="order-68", token=token)
     assert error.code() is code
     assert id_ == "order-68"
-    status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
-    info = error_details_pb2.ErrorInfo()
-    assert status.details[0].Unpack(info)
-    assert info.metadata["request_id"] == "order-68"
+    assert detail(error, ErrorInfo).metadata["request_id"] == "order-68"
 
 
 def test_a_streams_answers_and_errors_belong_to_its_id(watched, token):
@@ -109,7 +107,7 @@ def test_a_streams_answers_and_errors_belong_to_its_id(watched, token):
     call = watched.client.rpc.ForecastStream(iter(sent), metadata=metadata, timeout=20)
     answers = {answer.id: answer for answer in call}
     assert dict(call.trailing_metadata())["x-request-id"] == "order-69"
-    info = error_details_pb2.ErrorInfo()
+    info = ErrorInfo()
     assert answers["bad"].error.details[0].Unpack(info)
     assert info.metadata["request_id"] == "order-69"
 

@@ -42,7 +42,7 @@ def clock(clock_of):
 
 @pytest.fixture
 def door(clock):
-    return Login(FakeUsers(), None, None, None, FakeTokens(), gives_for_passwords=True)
+    return Login(FakeUsers(), None, None, None, FakeTokens(), {}, gives_for_passwords=True)
 
 
 async def test_a_known_caller_is_not_looked_at_again(door):

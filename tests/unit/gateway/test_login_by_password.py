@@ -49,7 +49,7 @@ def made(database, monkeypatch):
 
     def make(by, *, gives_for_passwords=True):
         stores = UserStore(database), ClientStore(database)
-        return Login(*stores, by, Throttle(database), NoTokens(), gives_for_passwords)
+        return Login(*stores, by, Throttle(database), NoTokens(), {}, gives_for_passwords)
 
     return make
 

@@ -1,0 +1,233 @@
+"""Issuers outside whose access tokens count here too: identity providers, by the keys they publish."""
+
+import asyncio
+import json
+import logging
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import httpx
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from services.core.errors import IssuerUnavailableError, UnauthenticatedError
+from services.gateway.settings import TrustedIssuer
+from services.gateway.tokens import LEEWAY_S, MAX_TOKEN_BYTES, Claims, check_types
+
+log = logging.getLogger(__name__)
+
+FRESH_S = 300.0
+"""How often the keys are fetched: one that an issuer removed is refused so much later, at most."""
+
+PAUSE_S = 10.0
+"""Between two fetches at the least, however many tokens name keys that are not known."""
+
+_FETCH_S = 5.0
+_MAX_DOCUMENT_BYTES = 256 * 1024
+_MIN_RSA_BITS = 2048
+_MAX_LIFETIME_S = 24 * 3600
+_MAX_SUBJECT = 255
+_REQUIRED = ("iss", "sub", "aud", "exp", "iat")
+_TYPES = {None, "jwt", "at+jwt", "application/at+jwt"}
+_DISCOVERY = "/.well-known/openid-configuration"
+
+
+class Key(NamedTuple):
+    """A published key, and the algorithms it may have signed by."""
+
+    public: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+    algorithms: tuple[str, ...]
+
+
+def read_keys(document: Any) -> dict[str, Key]:
+    """The keys of a JSON Web Key Set by `kid`: RSA of 2,048 bits or more, and EC on P-256.
+
+    Others are left out, for they belong to uses and algorithms not taken here. Raises ValueError where none
+    is left, or it is no key set.
+    """
+    listed = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(listed, list):
+        raise ValueError("no JSON Web Key Set")
+    keys = {jwk["kid"]: key for jwk in listed if (key := _key(jwk))}
+    if not keys:
+        raise ValueError("no key that is taken here: RSA of 2,048 bits or more, or EC on P-256, with a kid")
+    return keys
+
+
+def _key(jwk: Any) -> Key | None:
+    if not isinstance(jwk, dict) or not isinstance(jwk.get("kid"), str) or jwk.get("use", "sig") != "sig":
+        return None
+    public: Any
+    algorithms: tuple[str, ...]
+    try:
+        match jwk.get("kty"):
+            case "RSA":
+                public, algorithms = jwt.algorithms.RSAAlgorithm.from_jwk(jwk), ("RS256", "PS256")
+                strong = isinstance(public, rsa.RSAPublicKey) and public.key_size >= _MIN_RSA_BITS
+            case "EC":
+                public, algorithms = jwt.algorithms.ECAlgorithm.from_jwk(jwk), ("ES256",)
+                strong = isinstance(public, ec.EllipticCurvePublicKey) and public.curve.name == "secp256r1"
+            case _:
+                return None
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+        return None
+    if "alg" in jwk:
+        algorithms = tuple(each for each in algorithms if each == jwk["alg"])
+    return Key(public, algorithms) if strong and algorithms else None
+
+
+class Issuer:
+    """One issuer, and the keys it published when it was last asked."""
+
+    def __init__(self, trusted: TrustedIssuer) -> None:
+        """Nothing is fetched yet. Raises OSError and ValueError where its authority's file cannot be read."""
+        self._trusted = trusted
+        self._trust = ssl.create_default_context(cafile=trusted.ca)
+        self._keys: dict[str, Key] = {}
+        self._fetched_s = -PAUSE_S
+        """When it was last tried, on the monotonic clock."""
+        self._one_at_a_time = asyncio.Lock()
+
+    async def keep_fresh(self) -> None:
+        """Fetch the keys again and again. While that fails, those known stay."""
+        while True:
+            async with self._one_at_a_time:
+                fetched = await self._fetch()
+            await asyncio.sleep(FRESH_S if fetched else PAUSE_S)
+
+    async def verify(self, token: str) -> Claims:
+        """What one of its tokens says, in our scopes; the subject is that of this issuer alone.
+
+        Raises UnauthenticatedError for a token that is not good here, IssuerUnavailableError where its keys
+        were never got.
+        """
+        try:
+            header = jwt.get_unverified_header(token)
+            key = await self._key(header.get("kid"))
+            return self._verified(token, header, key)
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+            raise UnauthenticatedError(token_given=True) from error
+
+    async def _key(self, kid: object) -> Key:
+        if not isinstance(kid, str):
+            raise ValueError("no kid")
+        if self._is_worth_asking(kid):
+            async with self._one_at_a_time:
+                if self._is_worth_asking(kid):
+                    await self._fetch()
+        if not self._keys:
+            raise IssuerUnavailableError("The keys of the token's issuer are not known yet; try again")
+        if kid not in self._keys:
+            raise ValueError("unknown key")
+        return self._keys[kid]
+
+    def _is_worth_asking(self, kid: str) -> bool:
+        return kid not in self._keys and time.monotonic() - self._fetched_s >= PAUSE_S
+
+    def _verified(self, token: str, header: dict[str, Any], key: Key) -> Claims:
+        kind = header.get("typ")
+        if (kind.lower() if isinstance(kind, str) else kind) not in _TYPES or {"crit", "b64"} & header.keys():
+            raise ValueError("not the header of an access token")
+        claims = jwt.decode(
+            token,
+            key.public,
+            algorithms=key.algorithms,
+            audience=self._trusted.audience,
+            issuer=self._trusted.issuer,
+            leeway=LEEWAY_S,
+            options={"require": list(_REQUIRED)},
+        )
+        check_types(claims, names=("sub",))
+        if not 0 < len(claims["sub"]) <= _MAX_SUBJECT:
+            raise ValueError("no name for a subject")
+        if not 0 < claims["exp"] - claims["iat"] <= _MAX_LIFETIME_S:
+            raise ValueError("another lifetime")
+        _check_for_calls(claims)
+        return Claims(f"{self._trusted.issuer}#{claims['sub']}", self._scopes(claims), claims["iat"])
+
+    def _scopes(self, claims: Mapping[str, Any]) -> frozenset[str]:
+        theirs = {name for claim in self._trusted.claims for name in _names(claims, claim)}
+        return frozenset(scope for name in theirs for scope in self._trusted.scopes.get(name, ()))
+
+    async def _fetch(self) -> bool:
+        """Whether it answered with keys."""
+        try:
+            async with asyncio.timeout(_FETCH_S), httpx.AsyncClient(verify=self._trust) as client:
+                keys = read_keys(await _document(client, await self._jwks_url(client)))
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as error:
+            log.error(
+                "the keys of the issuer %s cannot be fetched, those known stay: %s",
+                self._trusted.issuer,
+                str(error)[:300] or type(error).__name__,
+            )
+            return False
+        finally:
+            self._fetched_s = time.monotonic()
+        if keys.keys() != self._keys.keys():
+            log.info("keys of the issuer %s are now: %s", self._trusted.issuer, ", ".join(keys)[:1000])
+        self._keys = keys
+        return True
+
+    async def _jwks_url(self, client: httpx.AsyncClient) -> str:
+        """As it is set up, or by OpenID Connect Discovery 1.0."""
+        if self._trusted.jwks_url:
+            return self._trusted.jwks_url
+        found = await _document(client, self._trusted.issuer.removesuffix("/") + _DISCOVERY)
+        if not isinstance(found, dict) or found.get("issuer") != self._trusted.issuer:
+            raise ValueError("its discovery document is another issuer's")
+        url = found.get("jwks_uri")
+        if not isinstance(url, str) or not url.startswith("https://"):
+            raise ValueError("its discovery document names no jwks_uri over HTTPS")
+        return url
+
+
+def issuer_named(token: str) -> str | None:
+    """The issuer a token names, whoever made it; None where it cannot be read."""
+    if len(token) > MAX_TOKEN_BYTES:
+        return None
+    try:
+        named = jwt.decode(token, options={"verify_signature": False}).get("iss")
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        return None
+    return named if isinstance(named, str) else None
+
+
+def _check_for_calls(claims: Mapping[str, Any]) -> None:
+    """Raise ValueError for what says who somebody is, or gets new tokens, and is not made to call with.
+
+    Identity providers sign these by the same keys: Keycloak tells them by `typ`, Amazon Cognito by
+    `token_use`, and ID tokens of OpenID Connect Core have hashes.
+    """
+    if str(claims.get("typ", "Bearer")).lower() != "bearer" or claims.get("token_use", "access") != "access":
+        raise ValueError("no access token")
+    if {"at_hash", "c_hash"} & claims.keys():
+        raise ValueError("an ID token")
+
+
+def _names(claims: Mapping[str, Any], path: str) -> list[str]:
+    """What a claim holds, a list or a string with blanks between; of nested ones, `path` has dots.
+
+    >>> _names({"realm_access": {"roles": ["planner"]}}, "realm_access.roles")
+    ['planner']
+    """
+    value: Any = claims
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if isinstance(value, str):
+        return value.split()
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+async def _document(client: httpx.AsyncClient, url: str) -> Any:
+    """A JSON document, no larger than any of its kind needs to be."""
+    body = b""
+    async with client.stream("GET", url, headers={"Accept": "application/json"}) as answer:
+        if answer.status_code != httpx.codes.OK:
+            raise ValueError(f"{url} answered {answer.status_code}")
+        async for part in answer.aiter_bytes():
+            body += part
+            if len(body) > _MAX_DOCUMENT_BYTES:
+                raise ValueError(f"{url} answered more than {_MAX_DOCUMENT_BYTES:,} bytes")
+    return json.loads(body)
