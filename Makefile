@@ -14,7 +14,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 STUBS := wattgate/forecast/v1 wattgate/tfserving/v1
 
-.PHONY: help run demo test faults soak check format proto lock train bench-grpc-vs-http bench-model-server bench-edge bench-fleet bench-lock clean
+.PHONY: help run demo certs test faults soak check format proto lock train bench-grpc-vs-http bench-model-server bench-edge bench-fleet bench-lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ run: $(RUN_READY) ## Start model server and gateway, print the URLs and a login 
 
 demo: $(DEV_READY) ## Forecast the sample file with both models over HTTPS and gRPC, plot it, stop
 	@$(BIN)/python -m services.local.demo
+
+certs: $(RUN_READY) ## Make or renew certificates between gateways and model servers (OUT=var/certs)
+	@$(BIN)/wattgate certs $(if $(OUT),--out $(OUT))
 
 test: $(DEV_READY) ## Run all tests that need no container engine
 	$(BIN)/python -m pytest

@@ -46,6 +46,9 @@ class Flags:
     """Options of the gRPC server, by gRPC's names."""
     ssl_config_file: str
     """Text-format SSLConfig; empty: gRPC without TLS."""
+    allowed_client_names: tuple[str, ...]
+    """Names of which a client's certificate has one, or it is refused; none: any that `custom_ca` signed.
+    Not a flag of TensorFlow Serving's."""
     enable_grpc_healthcheck_service: bool
     """Answer gRPC's health checking protocol."""
     enable_serialization_as_tensor_content: bool
@@ -89,6 +92,9 @@ def parse(arguments: Sequence[str]) -> Flags:
         "--grpc_channel_arguments", type=_channel_arguments, default={}, help="comma-separated name=value"
     )
     parser.add_argument("--ssl_config_file", help="text-format SSLConfig: gRPC over TLS")
+    parser.add_argument(
+        "--allowed_client_names", type=_names, default=(), help="comma-separated: whose certificates may call"
+    )
     _add_bool(parser, "--enable_grpc_healthcheck_service", "answer gRPC health checks")
     _add_bool(parser, "--enable_serialization_as_tensor_content", "answer tensors packed")
     _add_bool(parser, "--enable_batching", "run concurrent requests together")
@@ -107,11 +113,19 @@ def check(asked: Flags) -> None:
         raise invalid(
             "At least one of server_options.grpc_port or server_options.grpc_socket_path must be set."
         )
+    if asked.allowed_client_names and not asked.ssl_config_file:
+        raise invalid(
+            "--allowed_client_names needs --ssl_config_file: without TLS nobody shows a certificate."
+        )
     if asked.batching_parameters_file and not asked.enable_batching:
         raise invalid(
             "server_options.batching_parameters_file is set without setting "
             "server_options.enable_batching to true."
         )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def _add_bool(parser: argparse.ArgumentParser, name: str, text: str) -> None:

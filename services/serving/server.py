@@ -33,6 +33,7 @@ from services.serving import (
 )
 from services.serving.batching import Batcher
 from services.serving.batching_parameters import BatchingParameters
+from services.serving.client_names import OnlyNamed
 from services.serving.config_file import ConfigFile
 from services.serving.flags import Flags
 from services.serving.life_cycle import LifeCycle, Timing
@@ -64,7 +65,7 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     stopping = asyncio.create_task(stop.wait())
-    secrets = credentials.read(Path(flags.ssl_config_file)) if flags.ssl_config_file else None
+    secrets = _secrets(flags)
     # What is imported by now stays: collections after an unload need not look through it.
     gc.freeze()
     repository = Repository({})
@@ -89,6 +90,8 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
         handlers.append(health.handlers(repository, stop))
     rest_app = rest.app(repository, timeout_s=flags.rest_api_timeout_in_ms / 1000)
     interceptors: list[grpc.aio.ServerInterceptor] = [Followed()]
+    if flags.allowed_client_names:
+        interceptors.append(OnlyNamed(flags.allowed_client_names))
     if traces.are_on():
         interceptors.append(Traced())
     if asked and metrics:
@@ -105,6 +108,12 @@ async def serve(flags: Flags, models: Sequence[ModelConfig]) -> None:
     life_cycle.stop()
     await asyncio.gather(grpc_server.stop(GRACE_S), *([rest_server.stop()] if rest_server else []))
     log.info("Stopped")
+
+
+def _secrets(flags: Flags) -> grpc.ServerCredentials | None:
+    if not flags.ssl_config_file:
+        return None
+    return credentials.read(Path(flags.ssl_config_file), must_verify=bool(flags.allowed_client_names))
 
 
 def _batcher(flags: Flags, threads: Executor) -> Batcher | None:
@@ -155,6 +164,9 @@ def _grpc_server(
                 server.add_insecure_port(address)
         except RuntimeError as error:
             raise StatusError(StatusCode.UNAVAILABLE, f"cannot listen on {address}") from error
+    if flags.grpc_socket_path:
+        # Whoever may write to it may call.
+        Path(flags.grpc_socket_path).chmod(0o660)
     return server
 
 

@@ -3,16 +3,21 @@
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
 import grpc.aio
 import pytest
+from typer.testing import CliRunner
 
+from services.local.authority import CLIENT, Authority
+from services.local.between import Between
 from services.local.pair import HOST, free_ports
 from tests.data import MODELS, SAMPLE
 from tests.integration.gateway.certificates import Signed
 from tests.integration.gateway.in_process import ModelServer, edges
+from wattgate.cli import app
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceStub
 from wattgate.tfserving.methods import GET_MODEL_STATUS
@@ -20,6 +25,7 @@ from wattgate.tfserving.v1.get_model_status_pb2 import GetModelStatusRequest
 from wattgate.tfserving.v1.model_pb2 import ModelSpec
 
 ENOUGH_S = 10
+HEALTH = "/grpc.health.v1.Health/Check"
 CA, OTHER_CA = Signed.authority("ours"), Signed.authority("theirs")
 CSV = SAMPLE.read_bytes()
 
@@ -125,22 +131,28 @@ async def test_both_prove_who_they_are_and_forecasts_are_answered(home, files):
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory):
-    """The address of the embedded model server, which asks for certificates by its SSLConfig file."""
-    folder = tmp_path_factory.mktemp("embedded")
-    shown, port = CA.sign(), free_ports().model_server
-    fields = {"server_key": shown.key, "server_cert": shown.pem, "custom_ca": CA.pem}
-    quoted = [f'{name}: "{pem.decode()!r}"'.replace("'", "") for name, pem in fields.items()]
-    (folder / "ssl.config").write_text("\n".join([*quoted, "client_verify: true"]))
+def between(tmp_path_factory):
+    """What `wattgate certs` makes."""
+    between = Between(tmp_path_factory.mktemp("certs"))
+    result = CliRunner().invoke(app, ["certs", f"--out={between.folder}", "--gateway=gateway.internal"])
+    assert result.exit_code == 0, result.output
+    return between
+
+
+@pytest.fixture(scope="module")
+def embedded(between, tmp_path_factory):
+    """The address of the embedded model server, which lets in the gateway alone."""
+    port = free_ports().model_server
     flags = [
         f"--bind_address={HOST}",
         f"--port={port}",
         "--model_name=gru",
         f"--model_base_path={MODELS / 'gru'}",
-        f"--ssl_config_file={folder / 'ssl.config'}",
+        f"--ssl_config_file={between.ssl_config}",
+        "--allowed_client_names=gateway.internal,other.internal",
         "--enable_grpc_healthcheck_service=true",
     ]
-    log = folder / "log"
+    log = tmp_path_factory.mktemp("embedded") / "log"
     with log.open("wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "services.serving", *flags], stdout=out, stderr=out)
     try:
@@ -159,13 +171,43 @@ def _wait_for(words: str, log: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1)
 
 
-async def test_the_embedded_model_server_hears_only_the_gateway_that_it_trusts(home, files, embedded):
-    only = {"models": ("gru",), "default_model": "gru"}
-    async with edges(home, embedded, **only, **files(shown=CA.sign(("gateway",)))) as edge:
+async def test_the_embedded_model_server_hears_only_the_gateway_that_it_trusts(
+    home, files, between, embedded
+):
+    only = {"models": ("gru",), "default_model": "gru", "model_server_ca": between.ca}
+    ours = {"model_server_certificate": between.gateway, "model_server_key": between.gateway_key}
+    async with edges(home, embedded, **only, **ours) as edge:
         await edge.until_ready()
         assert await answers(edge) == ANSWERED
-    for shown in GATEWAYS.values():
-        async with edges(home, embedded, **only, **files(shown=shown)) as edge:
-            assert await answers(edge) == UNAVAILABLE
+    shown = files(shown=OTHER_CA.sign(("gateway.internal",)))
+    async with edges(home, embedded, **{**shown, **only}) as edge:
+        assert await answers(edge) == UNAVAILABLE
     async with edges(home, embedded, **only) as edge:
         assert await answers(edge) == UNAVAILABLE
+    async with edges(home, embedded, **{**only, "model_server_ca": None}) as edge:
+        assert await answers(edge) == UNAVAILABLE
+
+
+async def test_of_those_its_authority_knows_it_hears_only_the_names_it_was_given(between, embedded):
+    authority = Authority.read(between.ca.read_bytes(), between.ca_key.read_bytes())
+    status = GetModelStatusRequest(model_spec=ModelSpec(name="gru")).SerializeToString()
+    said = {}
+    for names in (
+        ("gateway.internal",),
+        ("x.internal", "other.internal"),
+        ("billing",),
+        ("gateway.internal.x",),
+    ):
+        shown = authority.sign(names, CLIENT, timedelta(days=1))
+        credentials = grpc.ssl_channel_credentials(between.ca.read_bytes(), shown.key_pem, shown.pem)
+        async with grpc.aio.secure_channel(embedded, credentials) as channel:
+            said[names[-1]] = [
+                (await channel.unary_unary(GET_MODEL_STATUS)(status, timeout=ENOUGH_S).code()).name,
+                (await channel.unary_unary(HEALTH)(b"", timeout=ENOUGH_S).code()).name,
+            ]
+    assert said == {
+        "gateway.internal": ["OK", "OK"],
+        "other.internal": ["OK", "OK"],
+        "billing": ["PERMISSION_DENIED", "PERMISSION_DENIED"],
+        "gateway.internal.x": ["PERMISSION_DENIED", "PERMISSION_DENIED"],
+    }

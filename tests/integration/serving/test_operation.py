@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import stat
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -137,12 +138,16 @@ def test_an_ssl_config_that_cannot_be_used_ends_the_start_without_showing_the_ke
         f"server_key: '{key}'": "must hold server_key and server_cert",
         "server_key: 'k' server_cert: 'c' client_verify: true": "without a custom_ca",
         f"server_key: '{key}' server_cert: '{key}'": "cannot listen on",
+        "server_key: 'k' server_cert: 'c' client_verify: false": "needs client_verify",
     }
 
     def start(number, text):
         file = tmp_path / f"ssl-{number}.config"
         file.write_text(text)
+        # Names of clients are asked for where the file does not: that would let in everybody.
+        names = ["--allowed_client_names=gateway"] if "client_verify: false" in text else []
         return run_to_end(
+            *names,
             f"--port={free_port()}",
             f"--model_base_path={models / 'arithmetic'}",
             f"--ssl_config_file={file}",
@@ -165,6 +170,7 @@ def test_a_unix_socket_instead_of_a_port(models, tmp_path):
     for _ in range(2):  # the second finds the first one's socket
         with running(tmp_path, *flags) as log, grpc.insecure_channel(f"unix:{path}") as channel:
             assert answer(channel) == 3.5
+            assert stat.S_IMODE(path.stat().st_mode) & stat.S_IRWXO == 0  # others may not call
             assert f"Running gRPC ModelServer at unix:{path} ..." in log()
 
 

@@ -71,6 +71,15 @@ def test_something_must_be_listened_on():
         flags.check(flags.parse(["--port=0"]))
 
 
+def test_names_of_clients_need_tls():
+    names = "--allowed_client_names=gateway.internal, edge.internal,"
+    asked = flags.parse([names, "--ssl_config_file=/ssl.config"])
+    flags.check(asked)
+    assert asked.allowed_client_names == ("gateway.internal", "edge.internal")
+    with pytest.raises(StatusError, match="needs --ssl_config_file"):
+        flags.check(flags.parse([names]))
+
+
 def test_channel_arguments_are_numbers_or_text():
     asked = flags.parse(
         ["--grpc_channel_arguments=grpc.max_connection_age_ms=2000,grpc.lb_policy_name=grpclb"]
