@@ -8,13 +8,14 @@ BIN := $(VENV)/bin
 # Set up once per lock file: touching a lock reinstalls.
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
+AUDIT_READY := $(VENV)/audit/.ready
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-deps
 LOCKS := build gateway serving training bench dev
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 STUBS := wattgate/forecast/v1 wattgate/tfserving/v1
 
-.PHONY: help run demo certs test faults soak check format proto lock train bench-grpc-vs-http bench-model-server bench-edge bench-fleet bench-lock clean
+.PHONY: help run demo certs test faults soak check format proto lock train bench-grpc-vs-http bench-model-server bench-edge bench-fleet bench-lock sbom fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +29,12 @@ demo: $(DEV_READY) ## Forecast the sample file with both models over HTTPS and g
 certs: $(RUN_READY) ## Make or renew certificates between gateways and model servers (OUT=var/certs)
 	@$(BIN)/wattgate certs $(if $(OUT),--out $(OUT))
 
-test: $(DEV_READY) ## Run all tests that need no container engine
-	$(BIN)/python -m pytest
+test: $(DEV_READY) $(AUDIT_READY) ## Run all tests that need no container engine
+	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m alone
+
+fuzz: $(AUDIT_READY) ## Send 1,000 made-up requests to each operation of both edges (FUZZ_EXAMPLES=1000)
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),1000) $(BIN)/python -m pytest tests/audit/test_api_fuzz.py
 
 faults: $(DEV_READY) ## Break networks and model servers under load, at length: build/faults.json
 	@rm -f build/faults.json
@@ -83,7 +88,13 @@ bench-lock: $(DEV_READY) ## Pin what the other engines need anew, with hashes
 
 lock: $(DEV_READY) ## Pin every dependency anew, with hashes
 	$(LOCK) $(addprefix --extra ,$(LOCKS)) -o requirements/dev.txt
+	$(patsubst pyproject.toml,requirements/audit.in,$(LOCK)) -o requirements/audit.txt
 	for extra in $(filter-out dev,$(LOCKS)); do $(LOCK) --extra $$extra -c requirements/dev.txt -o requirements/$$extra.txt; done
+
+sbom: $(AUDIT_READY) ## Tell what each process is made of, as CycloneDX documents: build/sbom/
+	@mkdir -p build/sbom
+	$(foreach process,gateway serving,$(VENV)/audit/bin/cyclonedx-py requirements requirements/$(process).txt \
+		--of JSON --sv 1.6 -o build/sbom/$(process).cdx.json &&) true
 
 clean: ## Remove what was built, and the virtual environment; keep var/
 	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
@@ -104,4 +115,11 @@ $(DEV_READY): $(BIN)/python requirements/dev.txt pyproject.toml
 	@echo "Installing what tests and training need (1.9 GB, once)"
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
 	@$(INSTALL) --quiet --no-build-isolation --editable .
+	@touch $@
+
+$(AUDIT_READY): requirements/audit.txt | $(DEV_READY)
+	@echo "Installing the tools that audit the product (0.5 GB, once)"
+	@$(BIN)/python -m venv --clear $(VENV)/audit
+	@$(BIN)/python -m pip --python $(VENV)/audit/bin/python install --quiet --disable-pip-version-check \
+		--no-deps --require-hashes -r requirements/audit.txt
 	@touch $@

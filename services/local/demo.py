@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.preprocessing.meter_file import read_meter_file
-from services.local.pair import Demo, PairError, free_ports, running_pair
+from services.local.pair import Demo, PairError, running_pair
+from services.local.ports import free_ports
 from wattgate.client import Forecast, Forecaster, GrpcClient, HttpsClient
 
 MODELS = Path("models")

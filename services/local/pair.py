@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -52,16 +52,6 @@ class Demo:
     ca_file: str
     username: str
     password: str
-
-
-def free_ports(*, rest: bool = False) -> Ports:
-    """Ports that nobody listens on now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(closing(socket.socket())) for _ in range(4)]
-        for each in sockets:
-            each.bind((HOST, 0))
-        https, grpc, model_server, model_server_rest = (each.getsockname()[1] for each in sockets)
-    return Ports(https, grpc, model_server, model_server_rest if rest else 0)
 
 
 class Pair:

@@ -24,7 +24,8 @@ from pipelines.postprocessing import denormalise
 from pipelines.preprocessing.features import model_input
 from pipelines.preprocessing.meter_file import read_meter_file
 from services.local.home import Home
-from services.local.pair import GATEWAY, HOST, Pair, PairError, Ports, free_ports, running_pair
+from services.local.pair import GATEWAY, HOST, Pair, PairError, Ports, running_pair
+from services.local.ports import free_ports
 from tests.benchmarks import edge_report
 from tests.benchmarks.edge_clients import GrpcForecast, HttpsCall, csv_request, upload_request
 from tests.benchmarks.edge_parts import parts, read_window

@@ -20,7 +20,8 @@ from rich.progress import track
 
 from pipelines.preprocessing.features import known_input
 from pipelines.spec import ForecastSpec
-from services.local.pair import PairError, free_ports, running_pair
+from services.local.pair import PairError, running_pair
+from services.local.ports import free_ports
 from tests.benchmarks.measure import machine
 from tests.benchmarks.predict_clients import GrpcPredict
 from tests.benchmarks.report import keep_report, keep_samples, plot, table

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from services.local.pair import HOST, free_ports
+from services.local.pair import HOST
+from services.local.ports import free_ports
 
 MODELS = Path("models")
 MODEL = "gru"

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from services.local.pair import free_ports
+from services.local.ports import free_ports
 from tests.data import REPOSITORY
 
 BLOCKS = re.findall(r"^```(bash|python)\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.M | re.S)

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from services.local.home import Home
-from services.local.pair import Pair, free_ports, running_pair
+from services.local.pair import Pair, running_pair
+from services.local.ports import free_ports
 from tests.data import MODELS
 from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceStub
 

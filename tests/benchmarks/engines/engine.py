@@ -13,7 +13,8 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from services.local.pair import HOST, free_ports
+from services.local.pair import HOST
+from services.local.ports import free_ports
 from tests.benchmarks.servers import START_TIMEOUT_S, StartError, last_words, listening
 
 FOLDERS = Path(__file__).parent

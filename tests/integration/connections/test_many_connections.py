@@ -12,6 +12,8 @@ from services.local.pair import HOST
 from tests.integration.connections.gateways import LoneGateway
 from tests.integration.faults.waiting import wait_until
 
+pytestmark = pytest.mark.alone
+
 MOST = 100
 MIB = 1024 * 1024
 

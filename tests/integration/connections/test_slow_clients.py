@@ -11,6 +11,8 @@ from services.local.pair import HOST
 from tests.integration.connections.gateways import LoneGateway
 from tests.integration.connections.raw import answers, connect, until_closed, upload_head
 
+pytestmark = pytest.mark.alone
+
 PATIENCE_S, UPLOAD_S = 1.0, 3.0
 SOON_S = 1.5
 """For the gateway to look, and to wait for a farewell."""

@@ -17,7 +17,8 @@ import psutil
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.local.home import DEMO_USER, Home
-from services.local.pair import HOST, free_ports
+from services.local.pair import HOST
+from services.local.ports import free_ports
 from tests.integration.faults.shipped import NAMES
 
 _START_TIMEOUT_S = 30.0

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from services.local.pair import free_ports
+from services.local.ports import free_ports
 from tests.integration.faults.callers import Callers
 from tests.integration.faults.gateways import Gateway
 from tests.integration.faults.load import offer, recovered

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from services.local.pair import free_ports
+from services.local.ports import free_ports
 from tests.integration.faults.callers import EDGES, Callers, Outcome
 from tests.integration.faults.gateways import Gateway
 from tests.integration.faults.load import offer, recovered, without_pause

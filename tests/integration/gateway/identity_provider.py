@@ -23,7 +23,8 @@ from fastapi.responses import JSONResponse
 
 from services.gateway.tokens import LEEWAY_S
 from services.local.home import Home
-from services.local.pair import HOST, free_ports
+from services.local.pair import HOST
+from services.local.ports import free_ports
 
 REALM = "/realms/plant"
 AUDIENCE = "wattgate-api"

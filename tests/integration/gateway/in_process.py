@@ -20,7 +20,8 @@ from services.gateway.rpc.server import RpcServer
 from services.gateway.settings import Settings
 from services.gateway.wiring import Gateway, open_gateway
 from services.local.home import DEMO_USER, Home
-from services.local.pair import HOST, free_ports
+from services.local.pair import HOST
+from services.local.ports import free_ports
 from tests.specs import a_spec
 from wattgate.tfserving.methods import GET_MODEL_STATUS, PREDICT
 from wattgate.tfserving.v1 import get_model_status_pb2, predict_pb2

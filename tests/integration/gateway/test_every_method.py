@@ -62,7 +62,8 @@ def official():
 
 async def code_of(edge, method, metadata):
     """The status of a call with an empty message, of whatever kind it is."""
-    call = edge.rpc.stream_stream(method)(iter([b""]), metadata=metadata, timeout=ENOUGH_S)
+    # Not stream_stream: grpc.aio takes a message that comes after the refusal for an INTERNAL error.
+    call = edge.rpc.unary_stream(method)(b"", metadata=metadata, timeout=ENOUGH_S)
     if method.endswith("/Watch"):
         await call.read()
         call.cancel()
@@ -196,13 +197,13 @@ async def is_unimplemented(edge, method):
 async def test_in_production_there_is_no_reflection(home, model_server):
     async with edges(home, model_server.address) as edge:
         assert REFLECTION not in registered(edge.gateway)
-        code = await code_of(edge, REFLECTION, edge.with_scopes(*SCOPES))
-        assert code is StatusCode.UNIMPLEMENTED
-        for name in (
-            "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-            "grpc.channelz.v1.Channelz/GetServers",
+        for method in (
+            REFLECTION,
+            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+            "/grpc.channelz.v1.Channelz/GetServers",
         ):
-            assert await is_unimplemented(edge, f"/{name}")
+            code = await code_of(edge, method, edge.with_scopes(*SCOPES))
+            assert code is StatusCode.UNIMPLEMENTED, method
 
 
 @pytest.mark.parametrize("metadata", [(), (("authorization", "Bearer x"),)])

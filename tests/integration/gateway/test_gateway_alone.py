@@ -10,11 +10,15 @@ import time
 import grpc
 import httpx
 import psutil
+import pytest
 
 from services.local.home import Home
-from services.local.pair import GATEWAY, Pair, Ports, free_ports
+from services.local.pair import GATEWAY, Pair, Ports
+from services.local.ports import free_ports
 from tests.data import MODELS, SAMPLE, week_file
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
+
+pytestmark = pytest.mark.alone
 
 MEBIBYTE = 1024 * 1024
 

@@ -16,6 +16,8 @@ from services.local.pair import GATEWAY
 from tests.data import SAMPLE
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 
+pytestmark = pytest.mark.alone
+
 MIB = 1024 * 1024
 HEADER = b"Datum,Wert (kW)\n"
 SERIES = b'{"start": "2024-06-03T00:00:00Z", "kw": ['

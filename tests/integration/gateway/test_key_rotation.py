@@ -13,6 +13,8 @@ from tests.integration.background import Background
 from tests.integration.faults.gateways import Gateway
 from tests.unit.gateway.test_keys import put
 
+pytestmark = pytest.mark.alone
+
 ENOUGH_S = 60
 REQUESTS = 5000
 

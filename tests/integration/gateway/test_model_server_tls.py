@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from services.local.authority import CLIENT, Authority
 from services.local.between import Between
-from services.local.pair import HOST, free_ports
+from services.local.pair import HOST
+from services.local.ports import free_ports
 from tests.data import MODELS, SAMPLE
 from tests.integration.gateway.certificates import Signed
 from tests.integration.gateway.in_process import ModelServer, edges

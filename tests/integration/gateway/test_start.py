@@ -12,7 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from services.local.certificates import ensure_certificates, write_secret
-from services.local.pair import HOST, PairError, Ports, free_ports, running_pair
+from services.local.pair import HOST, PairError, Ports, running_pair
+from services.local.ports import free_ports
 from tests.data import MODELS, REPOSITORY
 from tests.integration.gateway.certificates import Signed
 

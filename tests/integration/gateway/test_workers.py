@@ -13,7 +13,8 @@ import httpx
 import psutil
 import pytest
 
-from services.local.pair import GATEWAY, HOST, free_ports, running_pair
+from services.local.pair import GATEWAY, HOST, running_pair
+from services.local.ports import free_ports
 from tests.data import MODELS, SAMPLE
 from tests.integration.conftest import connect
 from wattgate.forecast.v1 import forecast_service_pb2 as pb

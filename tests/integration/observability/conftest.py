@@ -17,7 +17,8 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.local.home import Home
-from services.local.pair import HOST, free_ports, running_pair
+from services.local.pair import HOST, running_pair
+from services.local.ports import free_ports
 from tests.data import MODELS
 from tests.integration.conftest import Client, connect
 

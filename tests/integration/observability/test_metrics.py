@@ -10,7 +10,8 @@ import pytest
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 
-from services.local.pair import HOST, free_ports
+from services.local.pair import HOST
+from services.local.ports import free_ports
 from tests.data import SAMPLE
 from tests.integration.observability.conftest import gateway_alone, samples, until
 from wattgate.forecast.v1 import forecast_service_pb2 as pb

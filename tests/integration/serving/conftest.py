@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -20,18 +19,13 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
 )
 
 from services.core.tensors import decode, encode
+from services.local.ports import free_port
 from tests.integration.serving.example_models import export_examples
 from wattgate.tfserving import methods
 from wattgate.tfserving.v1 import predict_pb2 as slim_predict
 
 START_TIMEOUT_S = 60
 FLOATS = tf.TensorSpec((None, 1), tf.float32, name="x")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

@@ -8,7 +8,8 @@ import grpc
 import numpy as np
 import pytest
 
-from tests.integration.serving.conftest import START_TIMEOUT_S, Client, free_port
+from services.local.ports import free_port
+from tests.integration.serving.conftest import START_TIMEOUT_S, Client
 
 FULL = Path("/dev/full")
 COMMAND = Path(sys.executable).with_name("wattgate-model-server")

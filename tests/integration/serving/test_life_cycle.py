@@ -233,6 +233,7 @@ def test_a_hot_loaded_version_is_warm_before_it_answers(place, tmp_path):
         assert "by 5 requests" in client.server.log.read_text().partition(loaded)[0]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("flags", [(), ("--enable_batching",)])
 def test_memory_is_given_back(place, tmp_path, flags):
     folder = place(1)
@@ -252,9 +253,13 @@ def test_memory_is_given_back(place, tmp_path, flags):
 
 
 def test_one_that_waits_for_its_first_version(place, tmp_path):
-    appear = threading.Timer(6, place, [1])
+    def place_once_missed():
+        wait_until(lambda: any(missing in log.read_text() for log in tmp_path.glob("server-*.log")), 60)
+        place(1)
+
+    missing = f"No versions of servable {NAME} found under base path"
+    appear = threading.Thread(target=place_once_missed)
     appear.start()
     with serving(tmp_path) as client:
         appear.join()
         assert client.answer() == 2.0
-        assert f"No versions of servable {NAME} found under base path" in client.server.log.read_text()

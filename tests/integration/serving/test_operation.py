@@ -14,7 +14,8 @@ from google.protobuf import text_format
 from grpc import StatusCode
 from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 
-from tests.integration.serving.conftest import Client, free_port, launch, run_to_end, serve
+from services.local.ports import free_port
+from tests.integration.serving.conftest import Client, launch, run_to_end, serve
 from tests.integration.serving.waiting import wait_until
 
 X = np.ones((1, 1), np.float32)

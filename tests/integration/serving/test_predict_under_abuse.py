@@ -11,6 +11,8 @@ from grpc import StatusCode
 
 from tests.integration.serving.conftest import Client
 
+pytestmark = pytest.mark.alone
+
 X = np.array([[1], [2]], np.float32)
 ROUNDS = 3
 

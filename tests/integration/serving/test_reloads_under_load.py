@@ -14,6 +14,8 @@ from tests.integration.serving.plus_model import export_plus
 from tests.integration.serving.test_life_cycle_config import reload, states
 from tests.integration.serving.waiting import wait_until
 
+pytestmark = pytest.mark.alone
+
 NAME = "replaced"
 RELOADS = 50
 SETTLED = 10

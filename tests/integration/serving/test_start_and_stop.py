@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import requests
 
+from services.local.ports import free_port
 from tests.integration.serving.conftest import (
     Client,
     export_arithmetic,
     export_slow,
-    free_port,
     launch,
     run_to_end,
     serve,

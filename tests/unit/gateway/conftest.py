@@ -2,15 +2,16 @@
 
 import os
 import shutil
-import socket
 import subprocess
+import tempfile
 import time
-from contextlib import closing
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 from services.gateway.store.database import Database
+from services.local.ports import free_port
 
 
 def _binaries() -> Path | None:
@@ -31,12 +32,11 @@ def _postgresql(tmp_path_factory):
     prefix = []
     if os.geteuid() == 0:
         prefix = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-        for each in (folder, *folder.parents[:2]):
+        ours = takewhile(lambda each: each != Path(tempfile.gettempdir()), folder.parents)
+        for each in (folder, *ours):
             each.chmod(0o755)
         shutil.chown(folder, "nobody", "nogroup")
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     data = folder / "data"
     subprocess.run(
         [*prefix, binaries / "initdb", "-D", data, "-U", "wattgate", "--auth=trust", "--no-sync"],

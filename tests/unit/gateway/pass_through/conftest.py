@@ -8,6 +8,7 @@ from services.core.errors import reported
 from services.core.interceptors import Deserialized
 from services.gateway.admission import Admission
 from services.gateway.models import Models, ModelState, ServedModel
+from services.gateway.quotas import Quotas
 from services.gateway.rpc import pass_through
 from tests.specs import a_spec
 from tests.unit.gateway.pass_through.requests import ANSWER, MOST_BYTES
@@ -51,6 +52,7 @@ def gateway(server):
         models=models,
         model_server=server,
         admission=Admission(2, 2, 1.0),
+        quotas=Quotas(10**9),
     )
 
 
