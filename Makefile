@@ -15,7 +15,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 STUBS := wattgate/forecast/v1 wattgate/tfserving/v1
 
-.PHONY: help run demo certs test faults soak check format proto lock train bench-grpc-vs-http bench-model-server bench-edge bench-fleet bench-lock sbom fuzz clean
+.PHONY: help run demo certs test faults soak check format proto lock train bench-grpc-vs-http bench-model-server bench-edge bench-fleet bench-logins bench-lock sbom fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ bench-model-server: $(DEV_READY) ## Time the model server against the model itse
 
 bench-fleet: $(DEV_READY) ## Time 10,000 meters in one stream, a call each, and the model server alone (N=10000)
 	@$(BIN)/python -m tests.benchmarks.fleet $(if $(N),--n $(N))
+
+bench-logins: $(DEV_READY) ## Time refused logins of every kind, and others while many log in (N=300 LOGINS=150)
+	@$(BIN)/python -m tests.benchmarks.logins $(if $(N),--n $(N)) $(if $(LOGINS),--logins $(LOGINS))
 
 bench-edge: $(DEV_READY) ## Time the gateway against the model server behind it, and say where the time goes (N=500)
 	@$(BIN)/python -m tests.benchmarks.edge $(if $(N),--n $(N))

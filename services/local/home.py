@@ -83,8 +83,8 @@ class Home:
             await database.migrate()
             user = await users.by_name(DEMO_USER)
             if user is None:
-                await users.add(DEMO_USER, await passwords.hash(password))
+                await users.add(DEMO_USER, await passwords.hash(password, DEMO_USER))
             elif not await passwords.matches(password, user.password_hash):
-                await users.set_password(DEMO_USER, await passwords.hash(password))
+                await users.set_password(DEMO_USER, await passwords.hash(password, DEMO_USER))
         finally:
             await database.close()

@@ -31,10 +31,9 @@ from tests.benchmarks.edge_clients import GrpcForecast, HttpsCall, csv_request, 
 from tests.benchmarks.edge_parts import parts, read_window
 from tests.benchmarks.measure import Call, by_turns
 from tests.benchmarks.predict_clients import GrpcPredict
-from tests.benchmarks.servers import MODEL, MODELS, StartError, listening
+from tests.benchmarks.servers import MODEL, MODELS, SAMPLE, StartError, listening
 from wattgate.client import HttpsClient
 
-SAMPLE = Path("samples") / "supermarket.csv"
 VERSION = MODELS / MODEL / "1"
 WEEK, YEAR = 7 * 96, 365 * 96
 LONG_FILES_PER = 5

@@ -13,6 +13,7 @@ from services.local.pair import HOST
 from services.local.ports import free_ports
 
 MODELS = Path("models")
+SAMPLE = Path("samples") / "supermarket.csv"
 MODEL = "gru"
 START_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 20

@@ -34,7 +34,8 @@ def add(
 
     async def work(users: UserStore) -> None:
         # By no pepper: the gateway hashes it anew by its own at the first login.
-        await users.add(username, await Passwords().hash(password), SCOPES | ({ADMIN} if admin else set()))
+        scopes = SCOPES | ({ADMIN} if admin else set())
+        await users.add(username, await Passwords().hash(password, username), scopes)
 
     _run(database_url, work)
     typer.echo(f"Added {username}.")
@@ -46,7 +47,7 @@ def passwd(username: Name, password_stdin: PasswordStdin = False, database_url: 
     password = _password(from_stdin=password_stdin)
 
     async def work(users: UserStore) -> None:
-        await users.set_password(username, await Passwords().hash(password))
+        await users.set_password(username, await Passwords().hash(password, username))
 
     _run(database_url, work)
     typer.echo(f"Changed the password of {username}.")

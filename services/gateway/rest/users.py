@@ -35,7 +35,7 @@ async def list_users(gateway: TheGateway) -> UsersOut:
 async def add_user(new: UserIn, gateway: TheGateway) -> UserOut:
     """Add a user."""
     with _said():
-        password_hash = await gateway.login.passwords.hash(new.password.get_secret_value())
+        password_hash = await gateway.login.passwords.hash(new.password.get_secret_value(), new.username)
         scopes = SCOPES | ({ADMIN} if new.admin else set())
         user = await gateway.login.users.add(new.username, password_hash, scopes)
     _told("user added", user.username, admin=new.admin)
@@ -48,7 +48,7 @@ async def change_user(username: str, change: UserChangeIn, gateway: TheGateway) 
     users = gateway.login.users
     with _said():
         if change.password is not None:
-            password_hash = await gateway.login.passwords.hash(change.password.get_secret_value())
+            password_hash = await gateway.login.passwords.hash(change.password.get_secret_value(), username)
             await users.set_password(username, password_hash)
         if change.disabled is not None:
             await users.set_disabled(username, disabled=change.disabled)

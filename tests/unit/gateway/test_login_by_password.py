@@ -60,7 +60,7 @@ def log_in(login, password=RIGHT):
 
 async def test_a_hash_of_before_is_made_anew_at_the_next_login(made):
     login = made(Passwords(b"p" * 32))
-    added = await login.users.add("ada", await Passwords().hash(RIGHT))
+    added = await login.users.add("ada", await Passwords().rehash(RIGHT))
     assert (await log_in(login)).access_token == added.id
     renewed = (await login.users.by_name("ada")).password_hash
     assert login.passwords.outdated(added.password_hash)
@@ -80,7 +80,7 @@ async def test_a_gateway_that_gives_no_tokens_for_passwords_does_not_even_look(m
 
 async def test_so_many_may_wait_and_the_next_is_sent_away(made):
     login = made(Slow())
-    await login.users.add("ada", await login.passwords.hash(RIGHT))
+    await login.users.add("ada", await login.passwords.rehash(RIGHT))
     tasks = [asyncio.create_task(log_in(login)) for _ in range(AT_WORK + MOST_WAITING)]
     async with asyncio.timeout(10):
         while login.passwords.checked < AT_WORK:  # noqa: ASYNC110 - nothing tells
@@ -96,7 +96,7 @@ async def test_so_many_may_wait_and_the_next_is_sent_away(made):
 async def test_guessing_all_at_once_gives_no_more_guesses(made):
     login = made(Slow())
     login.passwords.go_on.set()
-    await login.users.add("ada", await login.passwords.hash(RIGHT))
+    await login.users.add("ada", await login.passwords.rehash(RIGHT))
     guesses = [log_in(login, f"not the password {number}") for number in range(40)]
     outcomes = {type(outcome) for outcome in await asyncio.gather(*guesses, return_exceptions=True)}
     assert outcomes == {WrongCredentialsError, TooManyLoginsError}
