@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote_plus
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from services.core.errors import TooLargeError
+from services.core.errors import TooLargeError, UserStoreUnavailableError
 from services.gateway.login import (
     Login,
     LoginError,
@@ -47,10 +47,16 @@ class _BadFormError(LoginError):
     """What was sent is no login."""
 
 
+class _UnavailableError(LoginError):
+    """Nobody can be looked up now."""
+
+    error = "temporarily_unavailable"
+
+
 @router.post(
     "/token",
     response_model=TokenOut,
-    responses={status: {"model": OAuthErrorOut} for status in (400, 401, 413, 429)},
+    responses={status: {"model": OAuthErrorOut} for status in (400, 401, 413, 429, 503)},
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -70,6 +76,8 @@ async def token(request: Request, gateway: TheGateway) -> JSONResponse:
         return _refusal(_BadFormError(str(error)), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except LoginError as error:
         return _refusal(error)
+    except UserStoreUnavailableError as error:
+        return _refusal(_UnavailableError(str(error)), error.http, error.retry_after_s)
     body = TokenOut(access_token=issued.access_token, expires_in=issued.expires_in_s, scope=issued.scope)
     return JSONResponse(body.model_dump(), headers=_NO_STORE)
 
@@ -141,11 +149,14 @@ async def _form(request: Request) -> dict[str, str]:
     return form
 
 
-def _refusal(error: LoginError, status: HTTPStatus | None = None) -> JSONResponse:
+def _refusal(
+    error: LoginError, status: HTTPStatus | None = None, retry_after_s: int | None = None
+) -> JSONResponse:
     headers = dict(_NO_STORE)
     if isinstance(error, TooManyLoginsError):
-        status = HTTPStatus.TOO_MANY_REQUESTS
-        headers["Retry-After"] = str(error.retry_after_s)
+        status, retry_after_s = HTTPStatus.TOO_MANY_REQUESTS, error.retry_after_s
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(retry_after_s)
     if status is None:
         challenge = _CHALLENGES.get(error.error)
         status = HTTPStatus.UNAUTHORIZED if challenge else HTTPStatus.BAD_REQUEST

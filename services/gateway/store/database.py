@@ -1,6 +1,8 @@
 """The database of users and clients: SQLite for one machine, PostgreSQL for more."""
 
 import asyncio
+import os
+import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -10,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from services.core.errors import UserStoreUnavailableError
@@ -23,6 +25,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _POOL_TIMEOUT_S = 2.0
 _LOCK_TIMEOUT_S = 5.0
+_ANSWER_TIMEOUT_S = 3
+"""To connect, and for all of a transaction: a server that vanished says nothing for minutes."""
+_MIGRATION_TIMEOUT_S = 60
 _LOCK = 5_301_822
 """Of those who migrate a PostgreSQL at the same time one goes first: the number of their lock, any."""
 
@@ -48,7 +53,9 @@ class Database:
             event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
         else:
-            self._engine = create_async_engine(parsed, pool_timeout=_POOL_TIMEOUT_S, pool_pre_ping=True)
+            self._engine = create_async_engine(
+                parsed, pool_timeout=_POOL_TIMEOUT_S, connect_args={"connect_timeout": _ANSWER_TIMEOUT_S}
+            )
 
     async def migrate(self) -> None:
         """Bring the tables to HEAD, or make them; a file for them, only for its owner to read.
@@ -83,7 +90,7 @@ class Database:
         Raises UserStoreUnavailableError, and IntegrityError as it is.
         """
         try:
-            async with self._engine.connect() as connection:
+            async with self._connection(immediate=immediate) as connection:
                 await connection.execution_options(wattgate_immediate=immediate)
                 async with connection.begin():
                     yield connection
@@ -93,6 +100,46 @@ class Database:
             unavailable = UserStoreUnavailableError("The user table cannot be reached")
             unavailable.add_note(str(error).partition("\n")[0])
             raise unavailable from error
+
+    @asynccontextmanager
+    async def _connection(self, *, immediate: bool) -> AsyncIterator[AsyncConnection]:
+        """One that answers, and that is cut once it has not answered for too long.
+
+        A task that is cancelled would wait until psycopg has heard from the server that it cancelled too.
+        """
+        if self._file:
+            async with self._engine.connect() as connection:
+                yield connection
+            return
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + (_MIGRATION_TIMEOUT_S if immediate else _ANSWER_TIMEOUT_S)
+        for is_last in (False, True):
+            async with self._engine.connect() as connection:
+                raw = (await connection.get_raw_connection()).driver_connection
+                cutting = loop.call_at(ends_s, _cut, raw)
+                try:
+                    if not is_last and not await _answers(connection) and loop.time() < ends_s:
+                        continue  # as after a restart: with it the pool has forgotten all of its kind
+                    yield connection
+                finally:
+                    cutting.cancel()
+                return
+
+
+async def _answers(connection: AsyncConnection) -> bool:
+    try:
+        await connection.execute(text("SELECT 1"))
+        await connection.rollback()
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        return False
+    return True
+
+
+def _cut(raw: Any) -> None:
+    with closing(socket.socket(fileno=os.dup(raw.fileno()))) as connected:
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 def _version(connection: Connection) -> str | None:
