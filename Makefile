@@ -15,7 +15,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 STUBS := wattgate/forecast/v1 wattgate/tfserving/v1
 
-.PHONY: help run demo certs test faults soak check format proto lock train bench-grpc-vs-http bench-model-server bench-edge bench-fleet bench-logins bench-lock sbom fuzz clean
+.PHONY: help run demo certs test faults soak check format proto lock requirements train bench-grpc-vs-http bench-model-server bench-edge bench-fleet bench-logins bench-lock sbom fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ proto: $(DEV_READY) ## Generate the stubs from proto/
 	@$(PROTOC) --python_out=$(STUBS_IN) --mypy_out=quiet:$(STUBS_IN) $$(find proto -name '*.proto')
 	@$(PROTOC) --grpc_python_out=$(STUBS_IN) --mypy_grpc_out=quiet:$(STUBS_IN) $$(find proto -name '*_service.proto')
 	@for d in $(STUBS); do touch $(STUBS_IN)/$$d/__init__.py; done
+
+requirements: $(DEV_READY) ## Tell which tests show which of the thesis' requirements: docs/requirements.md
+	@$(BIN)/python -m tests.requirements
 
 train: $(DEV_READY) ## Train, evaluate and export both models (DATA=file.csv TZ=zone OUT=folder)
 	@$(BIN)/python -m pipelines.training $(if $(DATA),--data $(DATA)) $(if $(TZ),--time-zone $(TZ)) $(if $(OUT),--out $(OUT))

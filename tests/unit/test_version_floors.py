@@ -32,6 +32,7 @@ def locked(file):
     return {canonicalize_name(name): Version(number) for name, number in pinned}
 
 
+@pytest.mark.requirement("NFR3")
 @pytest.mark.parametrize("file", LOCKS, ids=lambda file: file.stem)
 def test_no_lock_is_below_a_floor(file):
     found = locked(file)

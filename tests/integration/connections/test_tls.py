@@ -109,6 +109,7 @@ def test_the_grpc_port_speaks_http_2_alone(home, gateway, offered):
     assert answer == b""
 
 
+@pytest.mark.requirement("NFR2")
 def test_sslyze_finds_nothing_against_the_profile(home, gateway, port):
     trust = f"--certinfo_ca_file={home.ca_file}"
     ended = run("sslyze", "--mozilla_config=intermediate", trust, f"localhost:{port}")

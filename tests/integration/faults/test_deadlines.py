@@ -57,6 +57,7 @@ async def test_a_timeout_that_is_no_number_of_seconds_is_refused(callers, server
     assert server.record().windows == []
 
 
+@pytest.mark.requirement("NFR1")
 @pytest.mark.parametrize("edge", EDGES)
 async def test_without_an_answer_the_gateway_gives_up_at_its_own_deadline(callers, server, edge):
     server.behave(hang=True)

@@ -20,6 +20,7 @@ async def answers_come_from(callers, version):
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.requirement("FR8")
 @pytest.mark.parametrize("rolling", [False, True] if LONG else [True])
 async def test_every_answer_is_of_the_version_it_names(callers_of_three, servers, rolling):
     async def serve(*versions):

@@ -54,6 +54,7 @@ def assert_problem(response, status, reason):
     return problem
 
 
+@pytest.mark.requirement("FR2")
 @pytest.mark.parametrize("fault", FAULTY_FILES)
 def test_a_faulty_file_gets_the_same_words_on_both_edges(upload, rpc_error, fault):
     content, rule, says = FAULTY_FILES[fault]

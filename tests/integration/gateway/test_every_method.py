@@ -100,6 +100,7 @@ async def test_without_a_token_nothing_is_answered_but_health(edge, model_server
     assert model_server.calls == []
 
 
+@pytest.mark.requirement("FR4")
 async def test_every_rpc_needs_its_scope(edge):
     for method in registered(edge.gateway) - OPEN:
         for scope in SCOPES:
@@ -118,6 +119,7 @@ def routes(edge):
     return described, hidden
 
 
+@pytest.mark.requirement("FR4")
 async def test_every_route_needs_its_scope(edge):
     described, hidden = routes(edge)
     assert hidden <= DOCS

@@ -18,6 +18,7 @@ def model(request):
     return request.param
 
 
+@pytest.mark.requirement("FR5")
 def test_every_way_in_gives_the_same_forecast(running, bearer, metadata, model):
     path = f"/v1/models/{model}:forecast"
     content = week_file(700)
@@ -45,6 +46,7 @@ def test_every_way_in_gives_the_same_forecast(running, bearer, metadata, model):
         assert (answer.model, answer.model_version, answer.unit) == (model, 1, "kW")
 
 
+@pytest.mark.requirement("FR3")
 def test_a_forecast_describes_itself(running, bearer, model):
     answer = running.https.post(
         f"/v1/models/{model}:forecast", files={"file": SAMPLE.read_bytes()}, headers=bearer
@@ -112,6 +114,7 @@ def test_health_is_open_to_all_and_says_when_every_model_answers(running):
     assert ready.json()["models"] == {"cnn": "available", "gru": "available"}
 
 
+@pytest.mark.requirement("FR8")
 def test_two_models_answer_at_once(running, bearer, metadata):
     content = SAMPLE.read_bytes()
     alone = {

@@ -62,6 +62,7 @@ def test_a_model_server_that_dies_and_comes_back(breakable, edges):
     assert (response.json(), error) == (before, None)
 
 
+@pytest.mark.requirement("NFR1")
 def test_a_model_server_that_hangs_is_given_up_on_in_time(breakable, edges):
     process = breakable.pair.processes[MODEL_SERVER]
     process.send_signal(signal.SIGSTOP)

@@ -34,6 +34,7 @@ def log_in(running, password):
     )
 
 
+@pytest.mark.requirement("FR5")
 @pytest.mark.parametrize("path", ["/predict/cnn", "/predict/gru", "/predict"])
 def test_a_forecast_is_a_list_of_eight_powers(running, call, path):
     token = log_in(running, running.demo["password"]).json()["access_token"]
@@ -53,6 +54,7 @@ def test_the_default_model_is_cnn(running, call):
     )
 
 
+@pytest.mark.requirement("FR4", "6.4 Invalid password")
 def test_invalid_password(running):
     response = log_in(running, "wrongpassword")
     assert response.status_code == 401
@@ -60,12 +62,14 @@ def test_invalid_password(running):
     assert "access_token" not in response.text
 
 
+@pytest.mark.requirement("FR4", "6.4 Invalid JWT")
 def test_invalid_jwt(call):
     response = call("/predict", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJ0ZXN0dXNlciJ9.c2lnbmF0dXJl")
     assert response.status_code == 401
     assert response.json()["detail"] == CREDENTIALS
 
 
+@pytest.mark.requirement("NFR2", "6.4 HTTP request instead of HTTPS")
 def test_http_instead_of_https(running):
     with pytest.raises(requests.exceptions.ConnectionError):
         requests.post(running.demo["https"].replace("https", "http") + "/predict", timeout=30)

@@ -23,6 +23,7 @@ def shipped(tmp_path_factory):
         yield Client(running.channel, "slim")
 
 
+@pytest.mark.requirement("FR1")
 @pytest.mark.parametrize("model", ["cnn", "gru"])
 def test_each_tells_its_spec_and_forecasts_alike_by_every_signature(shipped, model):
     spec = ForecastSpec.model_validate_json(shipped.outputs(SIGNATURE, model=model)[SIGNATURE].item())

@@ -13,6 +13,7 @@ from tests.data import MONDAY, SHARED_DATA
 from tests.specs import a_spec
 
 
+@pytest.mark.requirement("FR3")
 @pytest.mark.skipif(not SHARED_DATA.exists(), reason="the thesis' example is not beside this checkout")
 def test_the_thesis_example_is_reproduced():
     example = json.loads((SHARED_DATA / "thesis_postprocessing.json").read_text())

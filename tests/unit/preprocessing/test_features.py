@@ -45,6 +45,7 @@ def test_the_load_is_left_as_it_is():
     assert features_at(datetime(2024, 6, 3, tzinfo=UTC))["load"] == 42.0
 
 
+@pytest.mark.requirement("FR2")
 def test_normalising_takes_the_mean_and_divides_by_the_deviation():
     features = (Feature(name="load", mean=100, std=20), Feature(name="day_sin", mean=0, std=0.5))
     assert normalise(np.array([[140.0, 1.0]]), features).tolist() == [[2.0, 2.0]]
