@@ -13,11 +13,11 @@ _COMPILED = tempfile.TemporaryDirectory(prefix="compiled-models-")
 # The same models are compiled once for all of the model servers that tests start, two seconds each.
 os.environ.setdefault("TF_XLA_FLAGS", f"--tf_xla_persistent_cache_directory={_COMPILED.name}")
 
-_ALONE = [Path(__file__).parent / folder for folder in ("benchmarks", "e2e", "integration/faults")]
+_FAULTS = Path(__file__).parent / "integration" / "faults"
 
 
 def pytest_collection_modifyitems(items):
-    """What needs the machine or the usual ports to itself runs beside nothing else."""
+    """What breaks networks and servers under load judges by time, all of it."""
     for item in items:
-        if any(item.path.is_relative_to(folder) for folder in _ALONE):
+        if item.path.is_relative_to(_FAULTS):
             item.add_marker(pytest.mark.alone)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
+from urllib.parse import quote
 
 import grpc
 import httpx
@@ -67,7 +68,7 @@ class HttpsClient:
         """Forecast the steps that follow a meter file's last row."""
         answer = _checked(
             self._http.post(
-                f"/v1/models/{model}:forecast",
+                f"/v1/models/{quote(model, safe='')}:forecast",
                 content=csv,
                 params={"tz": time_zone} if time_zone else None,
                 headers={"Content-Type": "text/csv"},

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jwt.algorithms import ECAlgorithm
 
+from services.gateway.secret_files import read_secret
+
 log = logging.getLogger(__name__)
 
 ALGORITHM = "ES256"
@@ -101,7 +103,7 @@ class Keys:
             try:
                 changed_ns = file.stat().st_mtime_ns
                 if known is None or known[0] != changed_ns:
-                    known = (changed_ns, read_key(file.read_bytes()))
+                    known = (changed_ns, read_key(read_secret(file)))
             except (OSError, ValueError, TypeError) as error:
                 faults.append(f"{file}: {error}")
             if known:

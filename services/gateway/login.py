@@ -165,6 +165,18 @@ class Login:
         _told("login", username, "let in")
         return self._issue(user, scopes, client.name if client else NO_CLIENT)
 
+    async def change_password(self, username: str, password: str, new: str, *, address: str) -> None:
+        """Another password for a user who knows the one before; tokens that one gave end.
+
+        Raises LoginError, and PasswordRuleError for a new one that will not do.
+        """
+        if not self.gives_for_passwords:
+            raise UnsupportedGrantError("Nobody has a password here")
+        check_length(password)
+        user = await self._user(username, password, address)
+        await self.users.set_password(user.username, await self.passwords.hash(new, user.username))
+        _told("password", username, "changed")
+
     async def _user(self, username: str, password: str, address: str) -> User:
         """The user of a name and a password. Raises WrongCredentialsError and TooManyLoginsError."""
         account = normalised(username)

@@ -33,6 +33,7 @@ _REFLECTION = "/grpc.reflection.v1alpha.ServerReflection"
 
 RULES: dict[str, Rule] = {
     "POST /token": _OPEN,
+    "POST /v1/password": _OPEN,
     "GET /livez": _OPEN,
     "GET /readyz": _OPEN,
     "GET /.well-known/jwks.json": _OPEN,

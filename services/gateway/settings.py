@@ -8,6 +8,7 @@ from pydantic import (
     ConfigDict,
     Field,
     FilePath,
+    IPvAnyNetwork,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -62,6 +63,10 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = ()
     """Names by which HTTPS callers may call it beside localhost and those in the certificate, as a JSON list;
     *.example.org for all names one below. Probes by address need it here, or a Host header."""
+
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Addresses and networks of reverse proxies, as a JSON list, whose word on a caller's address counts
+    (X-Forwarded-For, from the right); of nobody else it does. It is what failed logins are counted by."""
 
     workers: PositiveInt = 1
     """Processes that share the ports. The limits below are those of all of them together."""

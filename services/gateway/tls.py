@@ -7,13 +7,13 @@ HTTPS port; what gRPC ships with is the same but for one more curve, P-521, and 
 import asyncio
 import logging
 import ssl
-import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
 
+from services.gateway.secret_files import read_secret
 from services.gateway.settings import StartError
 
 log = logging.getLogger("wattgate.gateway.tls")
@@ -21,9 +21,9 @@ log = logging.getLogger("wattgate.gateway.tls")
 _POLL_S = 5.0
 
 _SUITES = (
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
 )
 """Of TLS 1.2, those that authenticate what they encrypt and stay secret when the key gets out later.
 TLS 1.3 has no others."""
@@ -99,12 +99,11 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
 def _read(certificate: Path, key: Path) -> Pair:
     context = _profile()
     try:
-        chain_pem, key_pem = certificate.read_bytes(), key.read_bytes()
+        chain_pem = certificate.read_bytes()
         # Without a password OpenSSL would ask the terminal for one.
         context.load_cert_chain(certificate, key, password=str)
         own = x509.load_pem_x509_certificates(chain_pem)[0]
         names = _names(own)
-        others_may = stat.S_IMODE(key.stat().st_mode) & stat.S_IRWXO
     except (OSError, ValueError, x509.DuplicateExtension) as error:  # of TLS too
         raise StartError(
             "GATEWAY_TLS_CERTIFICATE and GATEWAY_TLS_KEY are no certificate and its key: "
@@ -115,8 +114,10 @@ def _read(certificate: Path, key: Path) -> Pair:
             f"GATEWAY_TLS_CERTIFICATE: {certificate} is valid from {own.not_valid_before_utc} "
             f"to {own.not_valid_after_utc}, not now"
         )
-    if others_may:
-        raise StartError(f"GATEWAY_TLS_KEY: every user of this machine may use {key}: chmod o= {key}")
+    try:
+        key_pem = read_secret(key)
+    except ValueError as error:
+        raise StartError(f"GATEWAY_TLS_KEY: {error}") from error
     return Pair(chain_pem, key_pem, own.not_valid_after_utc, names, context)
 
 

@@ -19,6 +19,7 @@ from services.gateway.models import Models
 from services.gateway.passwords import Passwords
 from services.gateway.predict import Predictor
 from services.gateway.quotas import Quotas
+from services.gateway.secret_files import read_secret
 from services.gateway.settings import Settings, StartError
 from services.gateway.store.clients import ClientStore
 from services.gateway.store.database import Database
@@ -63,13 +64,13 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         passwords = Passwords(_secret(settings.password_pepper), _secret(settings.password_pepper_before))
         database = Database(settings.database_url)
         issuers = {trusted.issuer: Issuer(trusted) for trusted in settings.trusted_issuers}
+        trust = credentials(
+            settings.model_server_ca, settings.model_server_certificate, settings.model_server_key
+        )
         await database.migrate()
     except (ValueError, TypeError, OSError, UserStoreUnavailableError) as error:
         raise StartError("; ".join([str(error), *getattr(error, "__notes__", ())])) from error
     tokens = Tokens(keys, settings.token_issuer, settings.token_audience, settings.token_lifetime_s)
-    trust = credentials(
-        settings.model_server_ca, settings.model_server_certificate, settings.model_server_key
-    )
     balancer = Balancer([Target(address, trust) for address in settings.model_servers])
     server = TensorFlowServing(balancer)
     models = Models(server, settings.models, timeout_s=settings.timeout_s)
@@ -112,4 +113,4 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
 
 def _secret(file: Path | None) -> bytes:
-    return file.read_bytes().strip() if file else b""
+    return read_secret(file).strip() if file else b""

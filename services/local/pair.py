@@ -164,7 +164,8 @@ class Pair:
             self.processes.clear()
 
     def _start(self, name: str, module: list[str], settings: dict[str, str] | None = None) -> None:
-        with self._log_file(name).open("wb") as log:
+        write_secret(self._log_file(name), b"")  # it names users
+        with self._log_file(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(  # noqa: S603 - our own modules
                 [sys.executable, "-m", *module],
                 stdin=subprocess.DEVNULL,

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -22,32 +23,57 @@ PasswordStdin = Annotated[
 ]
 
 
+_LOCAL_PEPPER = Path("var/password.pepper")
+
+Pepper = Annotated[
+    Path,
+    typer.Option(
+        "--pepper",
+        envvar="GATEWAY_PASSWORD_PEPPER",
+        help="The gateway's pepper; without it a hash is by none until its user logs in.",
+    ),
+]
+
+
+def _passwords(pepper: Path) -> Passwords:
+    if not pepper.exists():
+        if pepper != _LOCAL_PEPPER:
+            raise typer.BadParameter(f"{pepper} is not there")
+        return Passwords()
+    return Passwords(pepper.read_bytes().strip())
+
+
 @app.command()
 def add(
     username: Name,
     password_stdin: PasswordStdin = False,
     admin: Annotated[bool, typer.Option("--admin", help="May change users and clients, too.")] = False,
+    pepper: Pepper = _LOCAL_PEPPER,
     database_url: DatabaseUrl = LOCAL,
 ) -> None:
     """Add a user; asks for the password."""
-    password = _password(from_stdin=password_stdin)
+    passwords, password = _passwords(pepper), _password(from_stdin=password_stdin)
 
     async def work(users: UserStore) -> None:
-        # By no pepper: the gateway hashes it anew by its own at the first login.
         scopes = SCOPES | ({ADMIN} if admin else set())
-        await users.add(username, await Passwords().hash(password, username), scopes)
+        await users.add(username, await passwords.hash(password, username), scopes)
 
     _run(database_url, work)
     typer.echo(f"Added {username}.")
 
 
 @app.command()
-def passwd(username: Name, password_stdin: PasswordStdin = False, database_url: DatabaseUrl = LOCAL) -> None:
+def passwd(
+    username: Name,
+    password_stdin: PasswordStdin = False,
+    pepper: Pepper = _LOCAL_PEPPER,
+    database_url: DatabaseUrl = LOCAL,
+) -> None:
     """Give a user another password; tokens that the old one gave end."""
-    password = _password(from_stdin=password_stdin)
+    passwords, password = _passwords(pepper), _password(from_stdin=password_stdin)
 
     async def work(users: UserStore) -> None:
-        await users.set_password(username, await Passwords().hash(password, username))
+        await users.set_password(username, await passwords.hash(password, username))
 
     _run(database_url, work)
     typer.echo(f"Changed the password of {username}.")

@@ -16,6 +16,7 @@ import grpc.aio
 from services.core.telemetry import traces
 from services.gateway.adapters.breaker import Breaker
 from services.gateway.metrics import called
+from services.gateway.secret_files import read_secret
 from wattgate.tfserving.methods import GET_MODEL_STATUS, PREDICT
 
 log = logging.getLogger(__name__)
@@ -211,11 +212,14 @@ async def _close(channel: grpc.aio.Channel) -> None:
 def credentials(
     ca_file: Path | None, certificate: Path | None, key: Path | None
 ) -> grpc.ChannelCredentials | None:
-    """TLS that trusts one authority alone, with a certificate of our own where the server asks for one."""
+    """TLS that trusts one authority alone, with a certificate of our own where the server asks for one.
+
+    Raises OSError and ValueError for files that cannot be read, or a key that everybody may read.
+    """
     if ca_file is None:
         return None
     return grpc.ssl_channel_credentials(
         ca_file.read_bytes(),
-        key.read_bytes() if key else None,
+        read_secret(key) if key else None,
         certificate.read_bytes() if certificate else None,
     )

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
+from urllib.parse import unquote_to_bytes
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,7 +39,7 @@ class Door:
         """The whole answer to a request that is sent away; None for one that may come in."""
         if not self._admission.is_full or method != b"POST":
             return None
-        forecast = _FORECAST.fullmatch(url)
+        forecast = _FORECAST.fullmatch(unquote_to_bytes(url))
         if forecast is None:
             return None
         error = full()
@@ -62,7 +63,7 @@ def doorway(app: ASGIApp, admission: Admission) -> ASGIApp:
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _FORECAST.fullmatch(scope["raw_path"]):
+        if scope["type"] != "http" or not _FORECAST.fullmatch(unquote_to_bytes(scope["raw_path"])):
             await app(scope, receive, send)
             return
 

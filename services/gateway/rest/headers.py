@@ -7,12 +7,14 @@ ALWAYS = (
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),
     # Take content for what it says it is.
     ("x-content-type-options", "nosniff"),
+    # Tell nobody where you were.
+    ("referrer-policy", "no-referrer"),
 )
 _UNLESS_SAID = (
     # Forecasts and tokens are for their caller alone.
     (b"cache-control", b"no-store"),
     # Nothing here is a page that loads or is shown inside anything.
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"content-security-policy", b"default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
 )
 AS_TEXT = "".join(
     f"{name}: {value}\r\n"

@@ -51,8 +51,8 @@ class HttpsServer(uvicorn.Server):
                 lifespan="off",
                 server_header=False,
                 headers=list(headers.ALWAYS),
-                # Nobody stands before this port whose word on a caller's address counts.
-                proxy_headers=False,
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
                 access_log=False,
                 log_config=None,
                 timeout_graceful_shutdown=math.ceil(settings.drain_s),

@@ -1,12 +1,13 @@
 """POST /token: OAuth2's password grant, as the thesis uses it, and the one for programs."""
 
 import base64
+from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from services.core.errors import TooLargeError, UserStoreUnavailableError
 from services.gateway.login import (
@@ -41,6 +42,7 @@ _FIELDS: dict[str, Any] = {
     "client_id": {"type": "string"},
     "client_secret": {"type": "string", "format": "password"},
 }
+_CHANGE = ("username", "password", "new_password")
 
 
 class _BadFormError(LoginError):
@@ -64,12 +66,39 @@ class _UnavailableError(LoginError):
         }
     },
 )
-async def token(request: Request, gateway: TheGateway) -> JSONResponse:
+async def token(request: Request, gateway: TheGateway) -> Response:
     """Exchange a username and password, or a client's id and secret, for an access token."""
+    return await _in_oauths_words(_token(request, gateway.login))
+
+
+@router.post(
+    "/v1/password",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses={status: {"model": OAuthErrorOut} for status in (400, 401, 413, 429, 503)},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                _FORM: {
+                    "schema": {
+                        "type": "object",
+                        "required": list(_CHANGE),
+                        "properties": {name: {"type": "string"} for name in _CHANGE},
+                    }
+                }
+            },
+        }
+    },
+)
+async def change_password(request: Request, gateway: TheGateway) -> Response:
+    """Change one's own password; tokens that the old one gave end."""
+    return await _in_oauths_words(_change_password(request, gateway.login))
+
+
+async def _in_oauths_words(answering: Awaitable[Response]) -> Response:
+    """An answer, or why there is none as RFC 6749 has it."""
     try:
-        form = await _form(request)
-        client = await _client(request, form, gateway.login)
-        issued = await _issue(form, client, _address(request), gateway.login)
+        return await answering
     except PasswordRuleError as error:
         return _refusal(_BadFormError(f"No password is like this: {error}"))
     except TooLargeError as error:
@@ -78,8 +107,20 @@ async def token(request: Request, gateway: TheGateway) -> JSONResponse:
         return _refusal(error)
     except UserStoreUnavailableError as error:
         return _refusal(_UnavailableError(str(error)), error.http, error.retry_after_s)
+
+
+async def _token(request: Request, login: Login) -> Response:
+    form = await _form(request)
+    client = await _client(request, form, login)
+    issued = await _issue(form, client, _address(request), login)
     body = TokenOut(access_token=issued.access_token, expires_in=issued.expires_in_s, scope=issued.scope)
     return JSONResponse(body.model_dump(), headers=_NO_STORE)
+
+
+async def _change_password(request: Request, login: Login) -> Response:
+    username, password, new = _fields(await _form(request), *_CHANGE)
+    await login.change_password(username, password, new, address=_address(request))
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers=_NO_STORE)
 
 
 async def _issue(form: dict[str, str], client: Client | None, address: str, login: Login) -> Token:
@@ -92,15 +133,20 @@ async def _issue(form: dict[str, str], client: Client | None, address: str, logi
         return login.with_secret(client, asked=asked)
     if grant != PASSWORD:
         raise UnsupportedGrantError(f"The grant types are {', '.join(login.grants)}")
-    try:
-        username, password = form["username"], form["password"]
-    except KeyError as error:
-        raise _BadFormError(f"The field {error} is missing") from None
+    username, password = _fields(form, "username", "password")
     return await login.with_password(username, password, address=address, client=client, asked=asked)
 
 
+def _fields(form: dict[str, str], *names: str) -> list[str]:
+    try:
+        return [form[name] for name in names]
+    except KeyError as error:
+        raise _BadFormError(f"The field {error} is missing") from None
+
+
 def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
+    # Longer than any address there is, where a proxy passes on what it was told.
+    return request.client.host[:64] if request.client else ""
 
 
 async def _client(request: Request, form: dict[str, str], login: Login) -> Client | None:

@@ -47,11 +47,10 @@ async def change_user(username: str, change: UserChangeIn, gateway: TheGateway) 
     """Give a user another password, keep it out, or let it in again."""
     users = gateway.login.users
     with _said():
+        password_hash = None
         if change.password is not None:
             password_hash = await gateway.login.passwords.hash(change.password.get_secret_value(), username)
-            await users.set_password(username, password_hash)
-        if change.disabled is not None:
-            await users.set_disabled(username, disabled=change.disabled)
+        await users.change(username, password_hash=password_hash, disabled=change.disabled)
         user = await users.by_name(username)
         if user is None:
             raise AccountNotFoundError(f"there is no user {username!r}")

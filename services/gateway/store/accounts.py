@@ -58,8 +58,11 @@ class Accounts(ABC, Generic[Account]):
             return [self._account(row) for row in rows]
 
     async def set_disabled(self, name: str, *, disabled: bool) -> None:
-        """Keep somebody out, or let it in again. Raises AccountNotFoundError."""
-        await self._change(name, disabled=disabled)
+        """Keep somebody out, whose tokens end with that, or let it in again. Raises AccountNotFoundError."""
+        if disabled:
+            await self.end_tokens(name, disabled=True)
+        else:
+            await self._change(name, disabled=False)
 
     async def end_tokens(self, name: str, **changed: Any) -> None:
         """No token issued until now counts any more, whatever else changes with that.

@@ -53,6 +53,18 @@ class UserStore(Accounts[User]):
         """A new password; tokens that the old one gave end. Raises AccountNotFoundError."""
         await self.end_tokens(username, password_hash=password_hash)
 
+    async def change(self, username: str, *, password_hash: str | None, disabled: bool | None) -> None:
+        """All at once, but for what is None; another password ends tokens, and so does being kept out.
+
+        Raises AccountNotFoundError.
+        """
+        asked = {"password_hash": password_hash, "disabled": disabled}
+        changed = {column: value for column, value in asked.items() if value is not None}
+        if password_hash is not None or disabled:
+            await self.end_tokens(username, **changed)
+        elif changed:
+            await self._change(username, **changed)
+
     async def rehash(self, user: User, password_hash: str) -> None:
         """The same password, hashed anew."""
         change = update(USERS).where(USERS.c.id == user.id, USERS.c.password_hash == user.password_hash)

@@ -16,8 +16,9 @@ from tests.integration.connections.raw import answers, exchange
 EXPECTED = {
     "strict-transport-security": "max-age=31536000; includeSubDomains",
     "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
 }
 
 
@@ -57,11 +58,14 @@ def test_an_answer_to_what_is_no_request_says_them(gateway):
     assert_all(answer.headers)
 
 
-async def test_a_refusal_at_the_door_says_them():
+@pytest.mark.parametrize(
+    "url", [b"/predict/gru", b"/predict?tz=UTC", b"/%70redict/gru", b"/v1/models/gru%3Aforecast"]
+)
+async def test_a_refusal_at_the_door_says_them(url):
     admission = Admission(1, 0, 1.0)
     door = Door(admission, Edge("https", ["gru"]))
     admission.enter()
-    refusal = door.refusal(b"POST", b"/predict/gru", [])
+    refusal = door.refusal(b"POST", url, [])
     assert refusal is not None
     [answer] = answers(refusal)
     assert answer.status == 429

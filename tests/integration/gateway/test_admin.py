@@ -69,7 +69,48 @@ def test_a_user_is_added_listed_kept_out_and_let_in(running, admin, ada):
     assert verdicts(running, ada.token) == (401, "UNAUTHENTICATED")
     assert login(running, ada.name).status_code == 401
     assert admin("PATCH", f"/{ada.name}", disabled=False).status_code == 200
+    time.sleep(KNOWN_S)
+    assert verdicts(running, ada.token) == (401, "UNAUTHENTICATED")  # of before
+    new = login(running, ada.name).json()["access_token"]
+    assert verdicts(running, new) == (200, "OK")
+
+
+def test_several_changes_are_made_at_once_or_not_at_all(running, admin, ada):
+    changed = admin("PATCH", f"/{ada.name}", password="meter gravel sonnet umbrella", disabled=True)
+    assert changed.json()["disabled"] is True
+    refused = admin("PATCH", f"/{ada.name}", password="short", disabled=False)
+    assert refused.status_code == 422
+    assert {user["username"]: user["disabled"] for user in admin("GET").json()["users"]}[ada.name] is True
+
+
+def change(running, name, password, new):
+    form = {"username": name, "password": password, "new_password": new}
+    return running.https.post("/v1/password", data=form)
+
+
+def test_users_change_their_own_password_by_the_one_before(running, ada):
+    new = "meter gravel sonnet umbrella"
+    refused = change(running, ada.name, "another one altogether", new)
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_grant")
+    guessable = change(running, ada.name, PASSWORD, "password12345678")
+    assert guessable.status_code == 400
+    assert "hard to guess" in guessable.json()["detail"]
     assert verdicts(running, ada.token) == (200, "OK")
+    changed = change(running, ada.name, PASSWORD, new)
+    assert (changed.status_code, changed.content) == (204, b"")
+    time.sleep(KNOWN_S)
+    assert verdicts(running, ada.token) == (401, "UNAUTHENTICATED")
+    assert login(running, ada.name).status_code == 401
+    assert login(running, ada.name, new).status_code == 200
+
+
+def test_guessing_by_changing_passwords_is_throttled_as_logins_are(running, ada):
+    tried = [
+        change(running, ada.name, f"guess number {number}", PASSWORD).status_code
+        for number in range(ACCOUNT_AND_ADDRESS.failures + 1)
+    ]
+    assert tried == [401] * ACCOUNT_AND_ADDRESS.failures + [429]
+    assert change(running, ada.name, PASSWORD, "meter gravel sonnet umbrella").status_code == 429
 
 
 def test_one_call_ends_all_tokens_of_a_user_and_of_nobody_else(running, admin, ada):

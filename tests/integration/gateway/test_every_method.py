@@ -21,6 +21,7 @@ ENOUGH_S = 10
 OPEN = {"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"}
 OPEN_ROUTES = {
     "POST /token",
+    "POST /v1/password",
     "GET /livez",
     "GET /readyz",
     "GET /.well-known/jwks.json",

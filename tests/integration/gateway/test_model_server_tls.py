@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from services.local.authority import CLIENT, Authority
 from services.local.between import Between
+from services.local.certificates import write_secret
 from services.local.pair import HOST
 from services.local.ports import free_ports
 from tests.data import MODELS, SAMPLE
@@ -42,7 +43,7 @@ def files(tmp_path):
             settings["model_server_certificate"] = tmp_path / "gateway.pem"
             settings["model_server_certificate"].write_bytes(shown.pem)
             settings["model_server_key"] = tmp_path / "gateway.key"
-            settings["model_server_key"].write_bytes(shown.key)
+            write_secret(settings["model_server_key"], shown.key)
         return settings
 
     return write

@@ -12,13 +12,14 @@ from services.core.errors import UnauthenticatedError
 from services.gateway import keys
 from services.gateway.keys import PUBLISHED_S, Keys
 from services.gateway.tokens import Tokens
+from services.local.certificates import write_secret
 
 
 def put(folder, name, *, age_s=0.0):
     """A new key in the folder, that has been there for so long."""
     key = ec.generate_private_key(ec.SECP256R1())
     file = folder / name
-    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    write_secret(file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     at = time.time() - age_s
     os.utime(file, (at, at))
     return file

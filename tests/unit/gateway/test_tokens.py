@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from services.core.errors import UnauthenticatedError
 from services.gateway.keys import Keys, read_key
 from services.gateway.tokens import LEEWAY_S, Tokens, bearer_token
+from services.local.certificates import write_secret
 from tests.forged_tokens import Forger
 
 LIFETIME_S = 900
@@ -32,7 +33,7 @@ BAD = FORGER.bad() | {
 @pytest.fixture(scope="module")
 def tokens(tmp_path_factory):
     file = tmp_path_factory.mktemp("keys") / "token.key"
-    file.write_bytes(OURS)
+    write_secret(file, OURS)
     return Tokens(Keys(file), issuer="wattgate", audience="wattgate", lifetime_s=LIFETIME_S)
 
 
