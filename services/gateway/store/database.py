@@ -1,6 +1,7 @@
 """The database of users and clients: SQLite for one machine, PostgreSQL for more."""
 
 import asyncio
+import logging
 import os
 import socket
 import sqlite3
@@ -16,6 +17,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from services.core.errors import UserStoreUnavailableError
+
+log = logging.getLogger(__name__)
 
 HEAD = "0003"
 """The migration that the tables are at; so alembic is imported only where they are not."""
@@ -47,6 +50,7 @@ class Database:
             )
         is_sqlite = parsed.drivername == "sqlite"
         self._file = Path(parsed.database) if is_sqlite and parsed.database else None
+        self._is_reached = True
         parsed = parsed.set(drivername=_DRIVERS[parsed.drivername])
         if self._file:
             self._engine = create_async_engine(parsed, connect_args={"timeout": _LOCK_TIMEOUT_S})
@@ -91,6 +95,7 @@ class Database:
         """
         try:
             async with self._connection(immediate=immediate) as connection:
+                self._told(None)
                 await connection.execution_options(wattgate_immediate=immediate)
                 async with connection.begin():
                     yield connection
@@ -99,7 +104,16 @@ class Database:
         except SQLAlchemyError as error:
             unavailable = UserStoreUnavailableError("The user table cannot be reached")
             unavailable.add_note(str(error).partition("\n")[0])
+            self._told(unavailable)
             raise unavailable from error
+
+    def _told(self, failure: UserStoreUnavailableError | None) -> None:
+        """Tell the log when it cannot be reached any more, and when it can again."""
+        if failure and self._is_reached:
+            log.error("the user table cannot be reached: %s", "; ".join(failure.__notes__)[:300])
+        elif not failure and not self._is_reached:
+            log.info("the user table is reached again")
+        self._is_reached = failure is None
 
     @asynccontextmanager
     async def _connection(self, *, immediate: bool) -> AsyncIterator[AsyncConnection]:

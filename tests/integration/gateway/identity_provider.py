@@ -19,7 +19,7 @@ import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from services.gateway.tokens import LEEWAY_S
 from services.local.home import Home
@@ -183,6 +183,10 @@ def _app(folder: Path, port: int) -> FastAPI:
         nonlocal asked
         asked += 1
         return JSONResponse(json.loads((folder / "jwks.json").read_text()))
+
+    @app.get("/elsewhere")
+    async def elsewhere() -> RedirectResponse:
+        return RedirectResponse(f"{issuer}/certs")
 
     @app.get("/asked")
     async def count() -> int:

@@ -60,3 +60,12 @@ def test_a_server_of_another_authority_is_not_trusted(running):
         pytest.raises(httpx.ConnectError, match="CERTIFICATE"),
     ):
         stranger.login("demo", "secret")
+
+
+@pytest.mark.parametrize("name", ["../../livez", "gru?tz=UTC", "gru#", "a/b", "%2e%2e"])
+def test_a_name_that_is_no_path_stays_a_name(https, token, name):
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        https.forecast(name, week_file())
+    assert refused.value.response.status_code == 404
+    assert refused.value.request.url.raw_path.startswith(b"/v1/models/")
+    assert refused.value.request.url.raw_path.endswith(b":forecast")

@@ -136,6 +136,13 @@ async def test_who_says_to_be_another_is_not_believed(home, model_server, provid
         assert edge.gateway.login.issuers[false["issuer"]]._keys == {}
 
 
+async def test_it_cannot_send_us_elsewhere(home, model_server, provider):
+    sent_on = {**provider.trust, "jwks_url": f"https://localhost:{provider.port}/elsewhere"}
+    async with trusting(home, model_server, sent_on) as edge:
+        await asyncio.sleep(0.5)
+        assert edge.gateway.login.issuers[provider.issuer]._keys == {}
+
+
 async def test_nobody_answers_for_it_without_a_certificate_we_trust(home, model_server, provider):
     foreign = {name: value for name, value in provider.trust.items() if name != "ca"}
     async with trusting(home, model_server, foreign) as edge:

@@ -103,6 +103,9 @@ def test_while_it_is_away_nobody_is_let_in_and_once_it_is_back_everybody_is(home
         server.start()
         assert wait_for(gateway, 200, ENOUGH_S) <= BACK_S
         assert gateway.connections_to(server.port) <= 15
+        time.sleep(0.3)  # lines are written a little later
+        assert gateway.whole_log().count("the user table cannot be reached") == 1
+        assert "the user table is reached again" in gateway.whole_log()
 
 
 def test_one_that_answers_nothing_is_given_up_on_and_holds_up_nobody(home, server):
