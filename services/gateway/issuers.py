@@ -1,6 +1,7 @@
 """Issuers outside whose access tokens count here too: identity providers, by the keys they publish."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import ssl
@@ -19,10 +20,13 @@ from services.gateway.tokens import LEEWAY_S, MAX_TOKEN_BYTES, Claims, check_typ
 log = logging.getLogger(__name__)
 
 FRESH_S = 300.0
-"""How often the keys are fetched: one that an issuer removed is refused so much later, at most."""
+"""How often the keys are fetched: one that an issuer removed is refused so much later."""
 
 PAUSE_S = 10.0
 """Between two fetches at the least, however many tokens name keys that are not known."""
+
+STALE_S = 24 * 3600.0
+"""How long keys count while their issuer cannot be reached."""
 
 _FETCH_S = 5.0
 _MAX_DOCUMENT_BYTES = 256 * 1024
@@ -86,45 +90,48 @@ class Issuer:
         self._trusted = trusted
         self._trust = ssl.create_default_context(cafile=trusted.ca)
         self._keys: dict[str, Key] = {}
-        self._fetched_s = -PAUSE_S
-        """When it was last tried, on the monotonic clock."""
-        self._one_at_a_time = asyncio.Lock()
+        self._known_s = 0.0
+        """When they were fetched, on the monotonic clock."""
+        self._wanted = asyncio.Event()
+        self._may_be_asked = False
+        """Whether setting `_wanted` has them fetched."""
+        self.failure: str | None = "not asked yet"
+        """Why they could not be fetched when that was last tried; None: they were."""
 
     async def keep_fresh(self) -> None:
-        """Fetch the keys again and again. While that fails, those known stay."""
+        """Fetch the keys for ever, sooner where they are wanted. While that fails, those known stay."""
         while True:
-            async with self._one_at_a_time:
-                fetched = await self._fetch()
-            await asyncio.sleep(FRESH_S if fetched else PAUSE_S)
+            await self._fetch()
+            await asyncio.sleep(PAUSE_S)
+            if self.failure is None:
+                self._may_be_asked = True
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wanted.wait(), FRESH_S - PAUSE_S)
+                self._may_be_asked = False
+                self._wanted.clear()
 
-    async def verify(self, token: str) -> Claims:
+    def verify(self, token: str) -> Claims:
         """What one of its tokens says, in our scopes; the subject is that of this issuer alone.
 
-        Raises UnauthenticatedError for a token that is not good here, IssuerUnavailableError where its keys
-        were never got.
+        Waits for nobody: whoever names an issuer and a key that is not known has proved nothing. Raises
+        UnauthenticatedError for a token that is not good here, IssuerUnavailableError where its key may be
+        one of the issuer's that is not known yet.
         """
         try:
             header = jwt.get_unverified_header(token)
-            key = await self._key(header.get("kid"))
-            return self._verified(token, header, key)
+            return self._verified(token, header, self._key(header.get("kid")))
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise UnauthenticatedError(token_given=True) from error
 
-    async def _key(self, kid: object) -> Key:
+    def _key(self, kid: object) -> Key:
         if not isinstance(kid, str):
             raise ValueError("no kid")
-        if self._is_worth_asking(kid):
-            async with self._one_at_a_time:
-                if self._is_worth_asking(kid):
-                    await self._fetch()
-        if not self._keys:
-            raise IssuerUnavailableError("The keys of the token's issuer are not known yet; try again")
-        if kid not in self._keys:
-            raise ValueError("unknown key")
-        return self._keys[kid]
-
-    def _is_worth_asking(self, kid: str) -> bool:
-        return kid not in self._keys and time.monotonic() - self._fetched_s >= PAUSE_S
+        if kid in self._keys:
+            return self._keys[kid]
+        if self.failure is None and not self._may_be_asked:
+            raise ValueError("no key of the issuer's, which was asked just now")
+        self._wanted.set()
+        raise IssuerUnavailableError("The key of the token is not known yet; try again")
 
     def _verified(self, token: str, header: dict[str, Any], key: Key) -> Claims:
         kind = header.get("typ")
@@ -151,24 +158,19 @@ class Issuer:
         theirs = {name for claim in self._trusted.claims for name in _names(claims, claim)}
         return frozenset(scope for name in theirs for scope in self._trusted.scopes.get(name, ()))
 
-    async def _fetch(self) -> bool:
-        """Whether it answered with keys."""
+    async def _fetch(self) -> None:
         try:
             async with asyncio.timeout(_FETCH_S), httpx.AsyncClient(verify=self._trust) as client:
                 keys = read_keys(await _document(client, await self._jwks_url(client)))
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as error:
-            log.error(
-                "the keys of the issuer %s cannot be fetched, those known stay: %s",
-                self._trusted.issuer,
-                str(error)[:300] or type(error).__name__,
-            )
-            return False
-        finally:
-            self._fetched_s = time.monotonic()
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is a next time
+            self.failure = str(error)[:300] or type(error).__name__
+            log.error("the keys of the issuer %s cannot be fetched: %s", self._trusted.issuer, self.failure)
+            if time.monotonic() - self._known_s > STALE_S:
+                self._keys = {}
+            return
         if keys.keys() != self._keys.keys():
             log.info("keys of the issuer %s are now: %s", self._trusted.issuer, ", ".join(keys)[:1000])
-        self._keys = keys
-        return True
+        self._keys, self._known_s, self.failure = keys, time.monotonic(), None
 
     async def _jwks_url(self, client: httpx.AsyncClient) -> str:
         """As it is set up, or by OpenID Connect Discovery 1.0."""
@@ -198,12 +200,13 @@ def _check_for_calls(claims: Mapping[str, Any]) -> None:
     """Raise ValueError for what says who somebody is, or gets new tokens, and is not made to call with.
 
     Identity providers sign these by the same keys: Keycloak tells them by `typ`, Amazon Cognito by
-    `token_use`, and ID tokens of OpenID Connect Core have hashes.
+    `token_use`; ID tokens of OpenID Connect Core have hashes or a nonce, logout tokens have events. A token
+    that is bound to a key of its sender's (`cnf`) is no bearer's, and who sent it is not looked at here.
     """
     if str(claims.get("typ", "Bearer")).lower() != "bearer" or claims.get("token_use", "access") != "access":
         raise ValueError("no access token")
-    if {"at_hash", "c_hash"} & claims.keys():
-        raise ValueError("an ID token")
+    if {"at_hash", "c_hash", "s_hash", "nonce", "events", "cnf"} & claims.keys():
+        raise ValueError("an ID token, a logout token, or one that is bound to its sender")
 
 
 def _names(claims: Mapping[str, Any], path: str) -> list[str]:

@@ -228,7 +228,7 @@ class Login:
     async def _caller(self, token: str) -> Caller:
         issuer = self.issuers.get(issuer_named(token) or "") if self.issuers else None
         if issuer:
-            claims = await issuer.verify(token)
+            claims = issuer.verify(token)
             return Caller(claims.subject, claims.scopes)
         claims = self.tokens.verify(token)
         found = await self.users.by_id(claims.subject) or await self.clients.by_id(claims.subject)

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
@@ -33,7 +34,10 @@ of two cores."""
 def _give_way() -> None:
     """Whoever forecasts goes first: on Linux each thread has a priority of its own."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        thread = threading.get_native_id()
+        # A process that is nicer already may not be less so.
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, max(10, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 _WORKERS = ThreadPoolExecutor(max_workers=AT_WORK, thread_name_prefix="bcrypt", initializer=_give_way)

@@ -3,10 +3,16 @@
 import asyncio
 import math
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from services.core.errors import OverQuotaError
+from services.core.errors import OverloadedError, OverQuotaError
 
 _PERIOD_S = 60.0
+
+MOST_STREAMS = 16
+"""Of a caller at a time: each holds a history while it waits for its turn."""
 
 _MOST_KNOWN = 10_000
 """Callers remembered before those that owe nothing are forgotten."""
@@ -23,6 +29,7 @@ class Quotas:
         """Nobody has had any."""
         self._per_minute = per_minute
         self._each_s = _PERIOD_S / per_minute
+        self._streams: Counter[str] = Counter()
         self._even_at_s: dict[str, float] = {}
         """On the monotonic clock."""
 
@@ -34,10 +41,24 @@ class Quotas:
         self._had(caller, forecasts)
 
     async def turn(self, caller: str) -> None:
-        """Count one as had, once there is room for it."""
-        while (wait_s := self._wait_s(caller, 1)) > 0:  # noqa: ASYNC110 - it is time that is waited for
-            await asyncio.sleep(wait_s)
+        """Count one as had, and wait until there is room for it: each behind those who came before."""
+        wait_s = self._wait_s(caller, 1)
         self._had(caller, 1)
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+
+    @contextmanager
+    def stream(self, caller: str) -> Iterator[None]:
+        """One more stream of a caller's, until the end of the block. Raises OverloadedError above so many."""
+        if self._streams[caller] >= MOST_STREAMS:
+            raise OverloadedError(f"You have {MOST_STREAMS} streams open; one takes any number of histories")
+        self._streams[caller] += 1
+        try:
+            yield
+        finally:
+            self._streams[caller] -= 1
+            if not self._streams[caller]:
+                del self._streams[caller]
 
     def _wait_s(self, caller: str, forecasts: int) -> float:
         """Until there is room; more than a minute's at once have it where nothing was had."""

@@ -66,7 +66,8 @@ class Settings(BaseSettings):
 
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     """Addresses and networks of reverse proxies, as a JSON list, whose word on a caller's address counts
-    (X-Forwarded-For, from the right); of nobody else it does. It is what failed logins are counted by."""
+    (X-Forwarded-For, from the right); of nobody else it does. It is what failed logins are counted by, so no
+    caller may have an address among these."""
 
     workers: PositiveInt = 1
     """Processes that share the ports. The limits below are those of all of them together."""

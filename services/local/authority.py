@@ -20,6 +20,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 
+_MAX_COMMON_NAME = 64
+"""Characters that X.509 allows; who is meant is in the alternative names."""
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
@@ -66,10 +68,13 @@ class Authority(Issued):
         return cls(certificate, key)
 
     def sign(self, names: Sequence[str], purpose: ObjectIdentifier, lifetime: timedelta) -> Issued:
-        """A certificate for hosts, addresses or services, to be a SERVER or a CLIENT with."""
+        """A certificate for hosts, addresses or services, to be a SERVER or a CLIENT with.
+
+        Raises ValueError for names that no certificate can have.
+        """
         key = new_key()
         certificate = (
-            _builder(_name(names[0]), self.certificate.subject, key, lifetime)
+            _builder(_name(names[0][:_MAX_COMMON_NAME]), self.certificate.subject, key, lifetime)
             .add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
@@ -90,10 +95,10 @@ class Authority(Issued):
         return True
 
 
-def names_of(certificate: x509.Certificate) -> list[str]:
-    """Whom it is for."""
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return [str(name.value) for name in names]
+def is_for(certificate: x509.Certificate, names: Sequence[str]) -> bool:
+    """Whether these are the hosts, addresses or services it was signed for."""
+    signed = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return list(signed) == [_general(name) for name in names]
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:

@@ -1,18 +1,26 @@
 """Certificates between the services: a private authority, and what gateway and model servers show by it."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.x509.oid import ObjectIdentifier
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from services.local.authority import CLIENT, SERVER, Authority, Issued, names_of
+from services.local.authority import CLIENT, SERVER, Authority, Issued, is_for
 from services.local.certificates import write_secret
 
 _AUTHORITY_LIFETIME = timedelta(days=5 * 365)
+
+_KEY = re.compile(rb"-----BEGIN PRIVATE KEY-----.*?-----END PRIVATE KEY-----", re.DOTALL)
+
+
+class AuthorityError(Exception):
+    """There is no authority to sign with; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -55,35 +63,44 @@ class Between:
         """Write what is not there, has other names, or has less than a third of its life left; answers that.
 
         `gateway` is the name that model servers let in, `model_servers` are hosts and addresses.
-        Raises ValueError where the authority's files cannot be read.
+        Raises AuthorityError, and ValueError for names that no certificate can have.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         written = []
         authority = self._authority()
         if authority is None or _left(authority.certificate) < lifetime:
+            # Whoever was restarted already and who was not go on trusting each other.
+            before = self.ca.read_bytes() if authority else b""
             authority = Authority.new("Wattgate services", _AUTHORITY_LIFETIME)
             write_secret(self.ca_key, authority.key_pem)
-            self.ca.write_bytes(authority.pem)
+            self.ca.write_bytes(authority.pem + before)
             written.append(self.ca)
-
-        def renew(file: Path, names: Sequence[str], purpose: ObjectIdentifier) -> Issued | None:
-            if _is_good(file, authority, names, lifetime / 3):
-                return None
-            issued = authority.sign(names, purpose, lifetime)
-            file.write_bytes(issued.pem)
-            written.append(file)
-            return issued
-
-        if issued := renew(self.gateway, [gateway], CLIENT):
-            write_secret(self.gateway_key, issued.key_pem)
-        if issued := renew(self.model_server, model_servers, SERVER):
-            write_secret(self.ssl_config, _ssl_config(issued, authority))
+        trusted = self.ca.read_bytes()
+        # Keys first: a certificate that is there has its key.
+        for file, names, purpose, secret, content in (
+            (self.gateway, [gateway], CLIENT, self.gateway_key, _key),
+            (self.model_server, model_servers, SERVER, self.ssl_config, partial(_ssl_config, trusted)),
+        ):
+            if not _is_good(file, secret, authority, names, lifetime / 3):
+                issued = authority.sign(names, purpose, lifetime)
+                write_secret(secret, content(issued))
+                file.write_bytes(issued.pem)
+                written.append(file)
         return written
 
     def _authority(self) -> Authority | None:
-        if not self.ca.exists() or not self.ca_key.exists():
+        there = [file.exists() for file in (self.ca, self.ca_key)]
+        if not any(there):
             return None
-        return Authority.read(self.ca.read_bytes(), self.ca_key.read_bytes())
+        if not all(there):
+            raise AuthorityError(
+                f"of {self.ca} and {self.ca_key} one is missing: bring it back, or move the other away to "
+                "make another authority, which everybody has to be told of"
+            )
+        try:
+            return Authority.read(self.ca.read_bytes(), self.ca_key.read_bytes())
+        except (ValueError, TypeError) as error:
+            raise AuthorityError(f"{self.ca} and {self.ca_key} are no authority: {error}") from error
 
 
 def expiry(file: Path) -> datetime:
@@ -91,20 +108,33 @@ def expiry(file: Path) -> datetime:
     return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
 
 
-def _is_good(file: Path, authority: Authority, names: Sequence[str], longer_than: timedelta) -> bool:
-    if not file.exists():
+def _is_good(
+    file: Path, secret: Path, authority: Authority, names: Sequence[str], longer_than: timedelta
+) -> bool:
+    try:
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
+        # Of a model server it is in a file with more, in JSON's way of writing lines.
+        key = load_pem_private_key(_KEY.findall(secret.read_bytes().replace(b"\\n", b"\n"))[0], None)
+        return (
+            authority.has_signed(certificate)
+            and is_for(certificate, names)
+            and key.public_key() == certificate.public_key()
+            and _left(certificate) > longer_than
+        )
+    except (OSError, ValueError, IndexError):
         return False
-    certificate = x509.load_pem_x509_certificate(file.read_bytes())
-    is_ours = authority.has_signed(certificate) and names_of(certificate) == list(names)
-    return is_ours and _left(certificate) > longer_than
 
 
 def _left(certificate: x509.Certificate) -> timedelta:
     return certificate.not_valid_after_utc - datetime.now(UTC)
 
 
-def _ssl_config(issued: Issued, authority: Authority) -> bytes:
+def _key(issued: Issued) -> bytes:
+    return issued.key_pem
+
+
+def _ssl_config(trusted: bytes, issued: Issued) -> bytes:
     """TensorFlow Serving's SSLConfig in text format, which writes strings as JSON does."""
-    fields = {"server_key": issued.key_pem, "server_cert": issued.pem, "custom_ca": authority.pem}
+    fields = {"server_key": issued.key_pem, "server_cert": issued.pem, "custom_ca": trusted}
     lines = [f"{name}: {json.dumps(pem.decode())}" for name, pem in fields.items()]
     return "\n".join([*lines, "client_verify: true", ""]).encode()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from services.serving.status import invalid
 
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
 DESCRIPTION = "Serve SavedModels over TensorFlow Serving's gRPC and REST protocol."
 
 
@@ -117,6 +119,11 @@ def check(asked: Flags) -> None:
         raise invalid(
             "--allowed_client_names needs --ssl_config_file: without TLS nobody shows a certificate."
         )
+    if asked.allowed_client_names and asked.rest_api_port and asked.bind_address not in _LOOPBACK:
+        raise invalid(
+            "--allowed_client_names does not hold for --rest_api_port, where nobody shows a certificate: "
+            "--bind_address=127.0.0.1, or no REST."
+        )
     if asked.batching_parameters_file and not asked.enable_batching:
         raise invalid(
             "server_options.batching_parameters_file is set without setting "
@@ -125,7 +132,10 @@ def check(asked: Flags) -> None:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, map(str.strip, text.split(","))))
+    names = tuple(filter(None, map(str.strip, text.split(","))))
+    if not names:
+        raise argparse.ArgumentTypeError("names nobody: leave it out to let in whoever has a certificate")
+    return names
 
 
 def _add_bool(parser: argparse.ArgumentParser, name: str, text: str) -> None:

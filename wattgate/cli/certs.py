@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.local.between import Between, expiry
+from services.local.between import AuthorityError, Between, expiry
 
 
 def certs(
@@ -25,8 +25,8 @@ def certs(
     files = Between(out)
     try:
         written = files.ensure(gateway, model_server, timedelta(days=days))
-    except (OSError, ValueError) as error:
-        typer.echo(f"The authority in {out} cannot be used ({error}): move it away to make another", err=True)
+    except (AuthorityError, OSError, ValueError) as error:
+        typer.echo(f"Not done: {error}", err=True)
         raise typer.Exit(1) from None
     for file in (files.ca, files.gateway, files.model_server):
         typer.echo(f"{'new ' if file in written else 'kept'}  {file}, good until {expiry(file):%Y-%m-%d}")

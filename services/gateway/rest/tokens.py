@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Awaitable
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -145,8 +146,12 @@ def _fields(form: dict[str, str], *names: str) -> list[str]:
 
 
 def _address(request: Request) -> str:
-    # Longer than any address there is, where a proxy passes on what it was told.
-    return request.client.host[:64] if request.client else ""
+    host = request.client.host if request.client else ""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        # A proxy passed on what it was told: whoever makes addresses up is counted as one.
+        return "unknown"
 
 
 async def _client(request: Request, form: dict[str, str], login: Login) -> Client | None:

@@ -15,6 +15,7 @@ from services.core.errors import (
     ModelNotFoundError,
     NotServedError,
     RefusedError,
+    ServiceError,
     TooLargeError,
 )
 from services.core.telemetry.calls import caller, note
@@ -111,8 +112,12 @@ class _PassThrough:
         gateway = self._gateway
         deadline = deadline_of(context, gateway.settings.timeout_s)
         spec = sent.message.model_spec
-        self._check_served(spec, _servable(spec))
-        check(sent.message, gateway.models.served(spec.name).spec)
+        try:
+            self._check_served(spec, _servable(spec))
+            check(sent.message, gateway.models.served(spec.name).spec)
+        except ServiceError:
+            gateway.quotas.take(caller())  # it took its time to read
+            raise
         gateway.quotas.take(caller(), _windows(sent.message))
         async with gateway.admission.place(deadline):
             return await gateway.model_server.forward(PREDICT, sent.raw, timeout_s=deadline.for_upstream_s())

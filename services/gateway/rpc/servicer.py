@@ -38,15 +38,16 @@ class ForecastServicer(ForecastServiceServicer):
     ) -> AsyncIterator[pb.ForecastStreamResponse]:
         """Forecast many histories, each answered as soon as it is ready."""
         settings = self._gateway.settings
-        turn = partial(self._gateway.quotas.turn, caller())
-        fleet = Fleet(self._gateway.predictor, turn, timeout_s=settings.timeout_s)
-        async for outcome in fleet.forecast(_meters(requests, settings.max_upload_bytes)):
-            response = pb.ForecastStreamResponse(id=outcome.id)
-            if isinstance(outcome.result, Prediction):
-                response.forecast.CopyFrom(_response(outcome.result))
-            else:
-                response.error.CopyFrom(as_status(outcome.result))
-            yield response
+        quotas = self._gateway.quotas
+        fleet = Fleet(self._gateway.predictor, partial(quotas.turn, caller()), timeout_s=settings.timeout_s)
+        with quotas.stream(caller()):
+            async for outcome in fleet.forecast(_meters(requests, settings.max_upload_bytes)):
+                response = pb.ForecastStreamResponse(id=outcome.id)
+                if isinstance(outcome.result, Prediction):
+                    response.forecast.CopyFrom(_response(outcome.result))
+                else:
+                    response.error.CopyFrom(as_status(outcome.result))
+                yield response
 
     async def ListModels(self, _request: pb.ListModelsRequest, _context: Context) -> pb.ListModelsResponse:
         """Every model."""

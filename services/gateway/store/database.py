@@ -78,7 +78,7 @@ class Database:
             if await connection.run_sync(_version) == HEAD:
                 return
         # Several workers start at a time: whoever comes second finds it done.
-        async with self.transaction(immediate=True) as connection:
+        async with self.transaction(immediate=True, patience_s=_MIGRATION_TIMEOUT_S) as connection:
             if not self._file:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             await connection.run_sync(_upgrade)
@@ -88,13 +88,17 @@ class Database:
         await self._engine.dispose()
 
     @asynccontextmanager
-    async def transaction(self, *, immediate: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def transaction(
+        self, *, immediate: bool = False, patience_s: float = _ANSWER_TIMEOUT_S
+    ) -> AsyncIterator[AsyncConnection]:
         """A connection whose work is kept if nothing is raised; `immediate`: nobody else writes meanwhile.
+
+        A PostgreSQL that takes longer than `patience_s` is given up on; SQLite waits for its lock alone.
 
         Raises UserStoreUnavailableError, and IntegrityError as it is.
         """
         try:
-            async with self._connection(immediate=immediate) as connection:
+            async with self._connection(patience_s) as connection:
                 self._told(None)
                 await connection.execution_options(wattgate_immediate=immediate)
                 async with connection.begin():
@@ -116,7 +120,7 @@ class Database:
         self._is_reached = failure is None
 
     @asynccontextmanager
-    async def _connection(self, *, immediate: bool) -> AsyncIterator[AsyncConnection]:
+    async def _connection(self, patience_s: float) -> AsyncIterator[AsyncConnection]:
         """One that answers, and that is cut once it has not answered for too long.
 
         A task that is cancelled would wait until psycopg has heard from the server that it cancelled too.
@@ -126,7 +130,7 @@ class Database:
                 yield connection
             return
         loop = asyncio.get_running_loop()
-        ends_s = loop.time() + (_MIGRATION_TIMEOUT_S if immediate else _ANSWER_TIMEOUT_S)
+        ends_s = loop.time() + patience_s
         for is_last in (False, True):
             async with self._engine.connect() as connection:
                 raw = (await connection.get_raw_connection()).driver_connection

@@ -15,6 +15,10 @@ def decode(token, key, options):
     jwt.decode(token, key, algorithms=["ES256"], audience="a")
     # ok: jwt-decode-names-its-algorithms
     jwt.decode(token, options={"verify_signature": False})
+    # ruleid: jwt-decode-does-not-ask-the-token
+    jwt.decode(token, key, algorithms=[options["alg"]])
+    # ok: jwt-decode-does-not-ask-the-token
+    jwt.decode(token, key, algorithms=["ES256"])
     # ruleid: jwt-decode-verifies-all
     jwt.decode(token, key, algorithms=["ES256"], options={"verify_exp": False})
     # ruleid: jwt-decode-verifies-all

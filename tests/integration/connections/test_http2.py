@@ -144,7 +144,7 @@ def test_headers_that_never_end_end_the_connection(gateway, connection, probe):
     before = process.memory_info().rss
     connection.sendall(PREFACE + frame(0x4, 0, 0, b""))
     # A literal header field, never indexed: x: yyy...
-    field = b"\x10\x01x\x7f\x80\x7d" + b"y" * 16_255
+    field = b"\x10\x01x\x7f\x80\x7e" + b"y" * 16_255
     hung_up = False
     try:
         connection.sendall(frame(HEADERS, END_STREAM, 1, field))
@@ -211,9 +211,8 @@ def test_a_message_that_unpacks_to_a_thousand_times_its_size_is_given_up_on_half
     assert process.memory_info().rss - before < 50 * MEBIBYTE
 
 
-@pytest.mark.parametrize("size", [100, 7_000, 20_000, 100_000])
-def test_odd_and_large_metadata_ends_one_call_at_most(home, gateway, probe, size):
-    """CVE-2023-1428: `te` of another value, and more than 8 kB, aborted the process."""
+@pytest.mark.parametrize("size", [100, 4_000, 100_000])
+def test_large_metadata_ends_one_call_at_most(home, gateway, probe, size):
     trust = grpc.ssl_channel_credentials(home.ca_file.read_bytes())
     options = [("grpc.max_metadata_size", 1 << 20), ("grpc.absolute_max_metadata_size", 1 << 20)]
     with grpc.secure_channel(f"localhost:{gateway.grpc_port}", trust, options) as channel:

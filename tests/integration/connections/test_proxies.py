@@ -70,3 +70,5 @@ def test_failed_logins_are_counted_by_it(behind_a_proxy):
     tried = [log_in(number, "192.0.2.50") for number in range(ADDRESS.failures + 1)]
     assert tried == [401] * ADDRESS.failures + [429]
     assert log_in("other", "192.0.2.51") == 401
+    made_up = [log_in(f"x{number}", f"made-up-{number}") for number in range(ADDRESS.failures + 1)]
+    assert made_up == tried

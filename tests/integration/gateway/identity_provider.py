@@ -154,6 +154,9 @@ class IdentityProvider:
             "Keycloak's refresh token": partial(token, typ="Refresh"),
             "Cognito's ID token": partial(token, token_use="id"),
             "ID token by its hash": partial(token, at_hash="x"),
+            "ID token by its nonce": partial(token, nonce="x"),
+            "logout token": partial(token, events={"http://schemas.openid.net/event/backchannel-logout": {}}),
+            "bound to its sender": partial(token, cnf={"jkt": "x"}),
         }
 
 

@@ -11,6 +11,7 @@ from grpc.aio import AioRpcError
 
 from services.core import tensors
 from services.gateway.policy import FORECAST, TENSORS
+from services.gateway.quotas import MOST_STREAMS
 from tests.data import SAMPLE
 from tests.integration.gateway.in_process import SPEC, edges
 from tests.integration.rpc_errors import detail, reason
@@ -41,7 +42,7 @@ def call(edge, metadata):
 
 def predict(edge, metadata, windows):
     request = predict_pb2.PredictRequest()
-    request.model_spec.name = "gru"
+    request.model_spec.name, request.model_spec.signature_name = "gru", SPEC.signatures[0]
     batch = np.zeros((windows, SPEC.window, len(SPEC.features)), np.float32)
     tensors.encode(batch, request.inputs[SPEC.input], packed=True)
     return edge.rpc.unary_unary(PREDICT)(request.SerializeToString(), metadata=metadata, timeout=ENOUGH_S)
@@ -77,6 +78,44 @@ async def test_every_window_of_a_batch_counts(home, model_server):
         with pytest.raises(AioRpcError) as error:
             await predict(edge, admin, 1)
         assert reason(error.value) == "OVER_QUOTA"
+
+
+async def test_a_request_that_is_refused_counts_too(home, model_server):
+    async with gateway(home, model_server, 40) as edge:
+        admin = edge.with_scopes(TENSORS)
+        for _ in range(40):
+            with pytest.raises(AioRpcError) as error:
+                await predict(edge, admin, 3)  # no batch of the model's
+            assert error.value.code() is StatusCode.INVALID_ARGUMENT
+        with pytest.raises(AioRpcError) as error:
+            await predict(edge, admin, 3)
+        assert reason(error.value) == "OVER_QUOTA"
+
+
+async def test_a_caller_has_so_many_streams_and_others_have_theirs(home, model_server):
+    async with gateway(home, model_server, 1000) as edge:
+        over = asyncio.Event()
+
+        async def silence():
+            await over.wait()
+            return
+            yield
+
+        def stream(metadata):
+            return ForecastServiceStub(edge.rpc).ForecastStream(
+                silence(), metadata=metadata, timeout=ENOUGH_S
+            )
+
+        open_streams = [asyncio.create_task(stream(edge.metadata).read()) for _ in range(MOST_STREAMS)]
+        await asyncio.sleep(0.5)
+        with pytest.raises(AioRpcError) as error:
+            await stream(edge.metadata).read()
+        assert (error.value.code(), reason(error.value)) == (StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
+        other = asyncio.create_task(stream(edge.with_scopes(FORECAST)).read())
+        await asyncio.sleep(0.2)
+        assert not other.done()
+        over.set()
+        await asyncio.gather(*open_streams, other)
 
 
 async def test_a_stream_waits_for_its_turn_and_holds_up_nobody(home, model_server):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import psycopg
 import pytest
 
 from services.gateway.login import KNOWN_S
@@ -22,6 +23,8 @@ ENOUGH_S = 20
 BACK_S = 2.0
 """A database that is there again is found again so soon."""
 PATIENCE_S = 3.0 + 1.5
+
+WRONG = {"password": "not the password of anybody"}
 
 WRITER = """
 import asyncio, sys
@@ -121,10 +124,26 @@ def test_one_that_answers_nothing_is_given_up_on_and_holds_up_nobody(home, serve
             assert models(gateway).status_code == 503
             assert time.monotonic() - began < PATIENCE_S
             began = time.monotonic()
+            assert gateway.request("POST", "/token", data=gateway.demo_login).status_code == 503
+            assert time.monotonic() - began < PATIENCE_S
+            began = time.monotonic()
             assert gateway.status() == 200
             assert time.monotonic() - began < 0.5
             proxy.be(GOOD)
             assert wait_for(gateway, 200, ENOUGH_S) <= PATIENCE_S
+
+
+def test_a_failed_login_that_cannot_be_counted_blocks_no_other_for_long(home, server):
+    url = server.create("locked")
+    asyncio.run(add_demo_user(home, url))
+    wrong = {**WRONG, "username": DEMO_USER}
+    with psycopg.connect(url) as connection, LoneGateway(home, database_url=url) as gateway:
+        connection.execute("LOCK TABLE login_failures IN EXCLUSIVE MODE")
+        began = time.monotonic()
+        assert gateway.request("POST", "/token", data=wrong).status_code == 503
+        assert time.monotonic() - began < PATIENCE_S
+        connection.rollback()
+        assert gateway.request("POST", "/token", data=wrong).status_code == 401
 
 
 def writer(url, prefix, at_once, each):

@@ -8,8 +8,8 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from typer.testing import CliRunner
 
-from services.local.authority import Authority, names_of
-from services.local.between import Between, expiry
+from services.local.authority import Authority, is_for
+from services.local.between import AuthorityError, Between, expiry
 from services.serving import config_messages
 from wattgate.cli import app
 
@@ -37,8 +37,8 @@ def purposes(file):
 
 
 def test_each_is_what_it_is_for_and_no_longer_than_asked(between):
-    assert names_of(read(between.gateway)) == ["gateway"]
-    assert names_of(read(between.model_server)) == list(HOSTS)
+    assert is_for(read(between.gateway), ["gateway"])
+    assert is_for(read(between.model_server), HOSTS)
     assert purposes(between.gateway) == [ExtendedKeyUsageOID.CLIENT_AUTH]
     assert purposes(between.model_server) == [ExtendedKeyUsageOID.SERVER_AUTH]
     for file in (between.gateway, between.model_server):
@@ -80,11 +80,57 @@ def test_a_foreign_certificate_is_replaced(between, tmp_path):
     assert ensure(between) == [between.gateway]
 
 
-def test_an_authority_about_to_end_is_replaced_with_all_it_signed(between):
+def test_an_authority_about_to_end_is_replaced_with_all_it_signed_and_trusted_until_then(between):
     old = Authority.new("old", timedelta(days=1))
     between.ca.write_bytes(old.pem)
     between.ca_key.write_bytes(old.key_pem)
     assert ensure(between) == [between.ca, between.gateway, between.model_server]
+    assert between.ca.read_bytes().endswith(old.pem)
+    config = config_messages.read(between.ssl_config, "SSLConfig", secret=True)
+    assert config.custom_ca == between.ca.read_text()
+    assert ensure(between) == []
+
+
+@pytest.mark.parametrize("missing", ["ca", "ca_key"])
+def test_half_an_authority_is_not_replaced_by_another(between, missing):
+    before = between.gateway.read_bytes()
+    getattr(between, missing).unlink()
+    with pytest.raises(AuthorityError, match="bring it back"):
+        ensure(between)
+    assert between.gateway.read_bytes() == before
+
+
+@pytest.mark.parametrize("secret", ["gateway_key", "ssl_config"])
+@pytest.mark.parametrize("fault", ["gone", "another's", "cut off"])
+def test_a_certificate_without_its_key_is_made_anew(between, tmp_path, secret, fault):
+    file = getattr(between, secret)
+    if fault == "gone":
+        file.unlink()
+    elif fault == "another's":
+        other = Between(tmp_path / "other")
+        ensure(other)
+        file.write_bytes(getattr(other, secret).read_bytes())
+    else:
+        file.write_bytes(file.read_bytes()[:40])
+    assert ensure(between) == [between.gateway if secret == "gateway_key" else between.model_server]
+    assert ensure(between) == []
+
+
+def test_a_damaged_certificate_is_made_anew(between):
+    between.model_server.write_text("no certificate")
+    assert ensure(between) == [between.model_server]
+
+
+def test_an_address_may_be_written_in_any_way(between):
+    hosts = ("0:0:0:0:0:0:0:1", "h" * 63 + ".example")
+    assert ensure(between, hosts=hosts) == [between.model_server]
+    assert ensure(between, hosts=hosts) == []
+
+
+def test_a_name_that_no_certificate_can_have_is_said(tmp_path):
+    refused = CliRunner().invoke(app, ["certs", f"--out={tmp_path}", "--model-server=ms_\u00fc"])
+    assert refused.exit_code == 1
+    assert "Not done" in refused.output
 
 
 def test_the_command_says_what_it_did_and_what_to_do(tmp_path):
@@ -98,4 +144,4 @@ def test_the_command_says_what_it_did_and_what_to_do(tmp_path):
     (tmp_path / "ca.key").write_text("no key")
     third = CliRunner().invoke(app, ["certs", out])
     assert third.exit_code == 1
-    assert "move it away to make another" in third.output
+    assert "are no authority" in third.output

@@ -78,6 +78,17 @@ def test_names_of_clients_need_tls():
     assert asked.allowed_client_names == ("gateway.internal", "edge.internal")
     with pytest.raises(StatusError, match="needs --ssl_config_file"):
         flags.check(flags.parse([names]))
+    rest = [names, "--ssl_config_file=/ssl.config", "--rest_api_port=8501"]
+    with pytest.raises(StatusError, match="does not hold for --rest_api_port"):
+        flags.check(flags.parse(rest))
+    flags.check(flags.parse([*rest, "--bind_address=127.0.0.1"]))
+
+
+@pytest.mark.parametrize("nobody", ["", ",", " , "])
+def test_an_empty_list_of_names_lets_in_nobody_by_mistake(nobody, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        flags.parse([f"--allowed_client_names={nobody}"])
+    assert "names nobody" in capsys.readouterr().err
 
 
 def test_channel_arguments_are_numbers_or_text():
