@@ -28,7 +28,8 @@ PAUSE_S = 10.0
 STALE_S = 24 * 3600.0
 """How long keys count while their issuer cannot be reached."""
 
-_FETCH_S = 5.0
+_STEP_S, _FETCH_S = 3.0, 10.0
+"""To connect, or for the next bytes; for all of it."""
 _MAX_DOCUMENT_BYTES = 256 * 1024
 _MIN_RSA_BITS = 2048
 _MAX_LIFETIME_S = 24 * 3600
@@ -160,7 +161,11 @@ class Issuer:
 
     async def _fetch(self) -> None:
         try:
-            async with asyncio.timeout(_FETCH_S), httpx.AsyncClient(verify=self._trust) as client:
+            async with (
+                asyncio.timeout(_FETCH_S),
+                # Its own timeouts come first: what is cancelled in a handshake stays open.
+                httpx.AsyncClient(verify=self._trust, timeout=_STEP_S) as client,
+            ):
                 keys = read_keys(await _document(client, await self._jwks_url(client)))
         except Exception as error:  # noqa: BLE001 - whatever it is, there is a next time
             self.failure = str(error)[:300] or type(error).__name__

@@ -146,6 +146,7 @@ async def test_nobody_waits_for_one_that_hangs(home, model_server, provider):
             answers = await asyncio.gather(*(verdicts(edge, provider.token(jti=str(i))) for i in range(50)))
             assert {answer[0] for answer in answers} == {503}
             assert asyncio.get_running_loop().time() - began < 2
+            await refused(edge, provider.issuer, "Timeout")
 
 
 async def test_one_that_was_never_heard_of_is_a_503_and_hinders_nobody_else(home, model_server, provider):
