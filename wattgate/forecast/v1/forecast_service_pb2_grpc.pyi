@@ -43,7 +43,8 @@ class ForecastServiceStub:
 
     Errors: INVALID_ARGUMENT (history: too short, gap, order, format), NOT_FOUND (model),
     RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
-    reason OVERLOADED, with a google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),
+    reason OVERLOADED; more forecasts than a caller has a minute, reason OVER_QUOTA; both with a
+    google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),
     DEADLINE_EXCEEDED (the caller's deadline or the server's own, 3 s by default).
     Reads nothing but its request and changes nothing, so it may always be repeated.
     """
@@ -54,7 +55,8 @@ class ForecastServiceStub:
     stream goes on.
 
     The server reads no faster than it answers: a caller that sends without reading answers is held back
-    by flow control. The stream ends when the caller has closed its side and every history is answered.
+    by flow control, and so is one that is over its quota of forecasts a minute. A caller may have 16 streams
+    open (RESOURCE_EXHAUSTED, reason OVERLOADED). The stream ends when the caller has closed its side and every history is answered.
     Its deadline is the caller's own; without one it may last as long as its token is valid. A stream
     whose token has run out, or whose user is disabled, ends with UNAUTHENTICATED within 5 seconds.
     """
@@ -78,7 +80,8 @@ class ForecastServiceAsyncStub(ForecastServiceStub):
 
     Errors: INVALID_ARGUMENT (history: too short, gap, order, format), NOT_FOUND (model),
     RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
-    reason OVERLOADED, with a google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),
+    reason OVERLOADED; more forecasts than a caller has a minute, reason OVER_QUOTA; both with a
+    google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),
     DEADLINE_EXCEEDED (the caller's deadline or the server's own, 3 s by default).
     Reads nothing but its request and changes nothing, so it may always be repeated.
     """
@@ -89,7 +92,8 @@ class ForecastServiceAsyncStub(ForecastServiceStub):
     stream goes on.
 
     The server reads no faster than it answers: a caller that sends without reading answers is held back
-    by flow control. The stream ends when the caller has closed its side and every history is answered.
+    by flow control, and so is one that is over its quota of forecasts a minute. A caller may have 16 streams
+    open (RESOURCE_EXHAUSTED, reason OVERLOADED). The stream ends when the caller has closed its side and every history is answered.
     Its deadline is the caller's own; without one it may last as long as its token is valid. A stream
     whose token has run out, or whose user is disabled, ends with UNAUTHENTICATED within 5 seconds.
     """
@@ -116,7 +120,8 @@ class ForecastServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (history: too short, gap, order, format), NOT_FOUND (model),
         RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
-        reason OVERLOADED, with a google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),
+        reason OVERLOADED; more forecasts than a caller has a minute, reason OVER_QUOTA; both with a
+        google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),
         DEADLINE_EXCEEDED (the caller's deadline or the server's own, 3 s by default).
         Reads nothing but its request and changes nothing, so it may always be repeated.
         """
@@ -133,7 +138,8 @@ class ForecastServiceServicer(metaclass=_abc_1.ABCMeta):
         stream goes on.
 
         The server reads no faster than it answers: a caller that sends without reading answers is held back
-        by flow control. The stream ends when the caller has closed its side and every history is answered.
+        by flow control, and so is one that is over its quota of forecasts a minute. A caller may have 16 streams
+        open (RESOURCE_EXHAUSTED, reason OVERLOADED). The stream ends when the caller has closed its side and every history is answered.
         Its deadline is the caller's own; without one it may last as long as its token is valid. A stream
         whose token has run out, or whose user is disabled, ends with UNAUTHENTICATED within 5 seconds.
         """
