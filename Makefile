@@ -71,8 +71,9 @@ requirements: $(DEV_READY) ## Tell which tests show which of the thesis' require
 train: $(DEV_READY) ## Train, evaluate and export both models (DATA=file.csv TZ=zone OUT=folder)
 	@$(BIN)/python -m pipelines.training $(if $(DATA),--data $(DATA)) $(if $(TZ),--time-zone $(TZ)) $(if $(OUT),--out $(OUT))
 
-bench-grpc-vs-http: $(DEV_READY) ## Time one model over gRPC and over HTTP/JSON (the thesis' Table 6.2; N=100)
-	@$(BIN)/python -m tests.benchmarks.grpc_vs_http $(if $(N),--n $(N))
+bench-grpc-vs-http: $(DEV_READY) ## Time one model over gRPC and HTTP/JSON (Table 6.2; N=100 TARGET=host:port REST_TARGET=host:port)
+	@$(BIN)/python -m tests.benchmarks.grpc_vs_http $(if $(N),--n $(N)) \
+		$(if $(TARGET),--target $(TARGET)) $(if $(REST_TARGET),--rest-target $(REST_TARGET))
 
 ENGINE_FOLDERS := $(patsubst %/server.py,%,$(wildcard tests/benchmarks/engines/*/server.py))
 ENGINES ?= $(notdir $(ENGINE_FOLDERS))

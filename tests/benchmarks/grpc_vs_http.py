@@ -1,86 +1,133 @@
-"""`make bench-grpc-vs-http`: the thesis' Table 6.2 on this machine.
+"""`make bench-grpc-vs-http`: the thesis' Table 6.2 on this machine, and what the difference is made of.
 
-One model server, one model, one window, over gRPC and over HTTP/JSON by turns, each on a connection
-kept open, timed from array to array.
+One model server, one model, one window, over gRPC and over HTTP/JSON by turns, each on a connection kept
+open, timed from array to array. Then what encoding and decoding take, a call with next to nothing in it, and
+a call over a connection of its own; the same by 1, 4 and 16 callers at once; and a call's processor time.
 """
 
 import argparse
+import contextlib
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from rich import get_console
 
 from pipelines.preprocessing.features import known_input
+from pipelines.spec import ForecastSpec
 from services.local.pair import HOST
-from tests.benchmarks.measure import Call, by_turns, figures, machine
+from tests.benchmarks import grpc_vs_http_report
+from tests.benchmarks.load import ROUNDS, under_load
+from tests.benchmarks.measure import Call, by_turns, cpu_ms
 from tests.benchmarks.predict_clients import GrpcPredict, HttpPredict
-from tests.benchmarks.report import draw_boxes, keep_report, keep_samples, plot, table
 from tests.benchmarks.servers import MODEL, StartError, model_server
 
-NAME = "grpc-vs-http"
-THESIS_MS = {"grpc": (617.9, 42.1), "http": (691.3, 87.7)}
-"""Mean and standard deviation of the thesis' Table 6.2."""
+CALLERS = (1, 4, 16)
+NOTHING = np.zeros(0, np.float32)
+
+Client = GrpcPredict | HttpPredict
+
+
+class Target(NamedTuple):
+    """Where a model server answers, and its process where it is one of ours."""
+
+    grpc: str
+    rest: str
+    pid: int | None
+
+    def client(self, protocol: str) -> Client:
+        """A client with a connection of its own."""
+        if protocol == "grpc":
+            return GrpcPredict(self.grpc)
+        host, _, port = self.rest.rpartition(":")
+        return HttpPredict(host, int(port), MODEL)
 
 
 def main() -> None:
-    """Measure, print the table, keep report, samples and plot."""
-    parser = argparse.ArgumentParser(prog="make bench-grpc-vs-http", description=__doc__)
-    parser.add_argument("--n", type=int, default=100, help="requests over each protocol (default: 100)")
-    n = parser.parse_args().n
-    if n < 1:
-        parser.error("--n must be at least 1")
+    """Measure, print the tables, keep report, samples and plot."""
+    asked = _arguments()
     try:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            get_console().status("Starting") as status,
-            model_server(Path(folder) / "server.log") as (grpc_port, rest_port),
-            GrpcPredict(f"{HOST}:{grpc_port}") as rpc,
-            HttpPredict(HOST, rest_port) as http,
-        ):
-            status.stop()
-            spec = rpc.spec(MODEL)
-            signature = spec.signatures[0]
-            window = known_input(spec)
-            calls: dict[str, Call] = {
-                "grpc": lambda: rpc.predict(MODEL, signature, spec, window),
-                "http": lambda: http.predict(MODEL, signature, spec, window),
-            }
-            samples_s = by_turns(calls, n)
+        with contextlib.ExitStack() as stack:
+            with get_console().status("Starting"):
+                target = _target(stack, asked.target, asked.rest_target)
+            clients = {name: stack.enter_context(target.client(name)) for name in ("grpc", "http")}
+            _measure(target, clients, asked.n)
     except StartError as error:
         sys.exit(f"The model server did not start:\n{error}")
-    _report(samples_s, n, signature)
 
 
-def _report(samples_s: dict[str, list[float]], n: int, signature: str) -> None:
-    """Print the thesis' table with ours beside it, and keep everything."""
-    protocols = {name: figures(samples) for name, samples in samples_s.items()}
-    ratio = round(protocols["http"]["p50_ms"] / protocols["grpc"]["p50_ms"], 3)
-    samples_file = keep_samples(NAME, samples_s)
-    kept = keep_report(
-        NAME,
-        {
-            "machine": machine(),
-            "model": MODEL,
-            "signature": signature,
-            "n": n,
-            "protocols": protocols,
-            "http_over_grpc_p50": ratio,
-            "samples_file": str(samples_file),
-        },
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench-grpc-vs-http", description=__doc__)
+    parser.add_argument("--n", type=int, default=100, help="requests over each protocol (default: 100)")
+    parser.add_argument("--target", metavar="HOST:PORT", help=f"gRPC of another server of {MODEL}")
+    parser.add_argument("--rest-target", metavar="HOST:PORT", help="its REST")
+    asked = parser.parse_args()
+    if asked.n < ROUNDS:
+        parser.error(f"--n must be at least {ROUNDS}")
+    if (asked.target is None) != (asked.rest_target is None):
+        parser.error("--target and --rest-target go together")
+    return asked
+
+
+def _target(stack: contextlib.ExitStack, grpc_target: str | None, rest_target: str | None) -> Target:
+    """The server that is named, or one of our own."""
+    if grpc_target and rest_target:
+        return Target(grpc_target, rest_target, None)
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    served = stack.enter_context(model_server(Path(folder) / "server.log"))
+    return Target(f"{HOST}:{served.grpc}", f"{HOST}:{served.rest}", served.pid)
+
+
+def _measure(target: Target, clients: Mapping[str, Client], n: int) -> None:
+    grpc = clients["grpc"]
+    assert isinstance(grpc, GrpcPredict)
+    spec = grpc.spec(MODEL)
+    signature, window = spec.signatures[0], known_input(spec)
+    calls: dict[str, Call] = {
+        name: partial(client.predict, MODEL, signature, spec, window) for name, client in clients.items()
+    }
+    samples_s = by_turns(calls, n)
+    requests = {name: client.encoded(MODEL, signature, spec, window) for name, client in clients.items()}
+    answers = {name: client.exchange(requests[name]) for name, client in clients.items()}
+    parts: dict[str, Call] = {}
+    for name, client in clients.items():
+        parts |= {
+            f"{name}_encode": _without_answer(partial(client.encoded, MODEL, signature, spec, window)),
+            f"{name}_decode": _without_answer(partial(client.decoded, answers[name], spec)),
+            f"{name}_empty": _without_answer(partial(client.status, MODEL)),
+            f"{name}_fresh": _without_answer(partial(_fresh, target, name, signature, spec, window)),
+        }
+    parts_s = by_turns(parts, n)
+    grpc_vs_http_report.report(
+        samples_s,
+        parts_s,
+        under_load(calls, CALLERS, n),
+        sizes={name: (len(requests[name]), len(answers[name])) for name in clients},
+        cpu=cpu_ms(calls, n, target.pid),
+        of_server=target.pid is not None,
+        signature=signature,
+        n=n,
     )
-    with plot(NAME, width=6) as (plotted, (axes,)):
-        draw_boxes(axes, samples_s, f"One window to the {MODEL}")
-    rows = {}
-    for name in ("http", "grpc"):
-        ours = [protocols[name][column] for column in ("mean_ms", "std_ms", "p50_ms", "p95_ms")]
-        rows[name] = [*(f"{ms:.2f}" for ms in ours), *(f"{ms:.1f}" for ms in THESIS_MS[name])]
-    columns = ("protocol", "mean", "std", "p50", "p95", "thesis mean", "thesis std")
-    console = get_console()
-    console.print(table(columns, rows, title=f"One window to the {MODEL}, ms"))
-    console.print(
-        f"HTTP takes {ratio} times as long as gRPC in the median. {kept}, {samples_file}, {plotted}"
-    )
+
+
+def _without_answer(part: Callable[[], object]) -> Call:
+    def call() -> NDArray[np.float32]:
+        part()
+        return NOTHING
+
+    return call
+
+
+def _fresh(
+    target: Target, protocol: str, signature: str, spec: ForecastSpec, window: NDArray[np.float32]
+) -> None:
+    with target.client(protocol) as client:
+        client.predict(MODEL, signature, spec, window)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 from rich.progress import track
 
@@ -37,6 +38,28 @@ def by_turns(
             samples_s[name].append(time.perf_counter() - started)
         order.reverse()
     return samples_s
+
+
+def cpu_ms(calls: Mapping[str, Call], n: int, server: int | None) -> dict[str, float]:
+    """Processor time of one call of each, ms: of this process and, where its id is known, of the server.
+
+    In rounds by turns, as what else the machine does takes none of it but warms and cools caches.
+    """
+    used = dict.fromkeys(calls, 0.0)
+    process = psutil.Process(server) if server else None
+
+    def now() -> float:
+        times = process.cpu_times() if process else None
+        return time.process_time() + (times.user + times.system if times else 0.0)
+
+    rounds = 5
+    for _ in track(range(rounds), "Processor time", transient=True):
+        for name, call in calls.items():
+            before = now()
+            for _ in range(-(-n // rounds)):
+                call()
+            used[name] += now() - before
+    return {name: round(seconds / (rounds * -(-n // rounds)) * 1000, 4) for name, seconds in used.items()}
 
 
 def figures(samples_s: Sequence[float]) -> dict[str, float]:

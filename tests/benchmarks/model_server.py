@@ -20,7 +20,7 @@ from tests.benchmarks.engines import engine
 from tests.benchmarks.load import ROUNDS, under_load
 from tests.benchmarks.measure import Call, by_turns
 from tests.benchmarks.predict_clients import GrpcPredict, HttpPredict
-from tests.benchmarks.servers import MODEL, MODELS, StartError, model_server
+from tests.benchmarks.servers import MODEL, MODELS, Served, StartError, model_server
 
 SIGNATURE = "compiled"
 VERSION = MODELS / MODEL / "1"
@@ -41,9 +41,9 @@ def main() -> None:
         with get_console().status("Starting"):
             alone, batched = _both(stack, logs)
             model = SavedModel(VERSION)
-            rpc = stack.enter_context(GrpcPredict(f"{HOST}:{alone[0]}"))
-            rest = stack.enter_context(HttpPredict(HOST, alone[1]))
-            batching = stack.enter_context(GrpcPredict(f"{HOST}:{batched[0]}"))
+            rpc = stack.enter_context(GrpcPredict(f"{HOST}:{alone.grpc}"))
+            rest = stack.enter_context(HttpPredict(HOST, alone.rest, MODEL))
+            batching = stack.enter_context(GrpcPredict(f"{HOST}:{batched.grpc}"))
             spec = rpc.spec(MODEL)
         window = known_input(spec)
         calls: dict[str, Call] = {
@@ -127,8 +127,8 @@ def _started(
     return clients
 
 
-def _both(stack: contextlib.ExitStack, logs: Path) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Ports of a server that runs requests alone, and of one that batches them."""
+def _both(stack: contextlib.ExitStack, logs: Path) -> tuple[Served, Served]:
+    """A server that runs requests alone, and one that batches them."""
     batching = ("--enable_batching", f"--batching_parameters_file={BATCHING}")
     try:
         return (

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from services.local.pair import HOST
 from services.local.ports import free_ports
@@ -23,9 +24,17 @@ class StartError(Exception):
     """A server that did not start; the message says what it said last."""
 
 
+class Served(NamedTuple):
+    """A model server: its ports, and its process."""
+
+    grpc: int
+    rest: int
+    pid: int
+
+
 @contextmanager
-def listening(command: Sequence[str | Path], port: int, log: Path) -> Iterator[None]:
-    """A process that listens on the port, from then on until the end. Raises StartError."""
+def listening(command: Sequence[str | Path], port: int, log: Path) -> Iterator[int]:
+    """The id of a process that listens on the port, from then on until the end. Raises StartError."""
     with log.open("wb") as out:
         process = subprocess.Popen(
             command,
@@ -40,7 +49,7 @@ def listening(command: Sequence[str | Path], port: int, log: Path) -> Iterator[N
             if process.poll() is not None or time.monotonic() > deadline:
                 raise StartError(last_words(log))
             time.sleep(0.1)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:
@@ -61,8 +70,8 @@ def last_words(log: Path) -> str:
 
 
 @contextmanager
-def model_server(log: Path, *flags: str) -> Iterator[tuple[int, int]]:
-    """The embedded model server of the one model, and its ports of gRPC and REST. Raises StartError."""
+def model_server(log: Path, *flags: str) -> Iterator[Served]:
+    """The embedded model server of the one model. Raises StartError."""
     ports = free_ports(rest=True)
     command = [
         *(sys.executable, "-m", "services.serving", f"--bind_address={HOST}"),
@@ -72,5 +81,5 @@ def model_server(log: Path, *flags: str) -> Iterator[tuple[int, int]]:
         f"--model_base_path={(MODELS / MODEL).absolute()}",
         *flags,
     ]
-    with listening(command, ports.model_server, log):
-        yield ports.model_server, ports.model_server_rest
+    with listening(command, ports.model_server, log) as pid:
+        yield Served(ports.model_server, ports.model_server_rest, pid)

@@ -5,10 +5,32 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from tests.benchmarks.measure import figures
+from tests.benchmarks.measure import cpu_ms, figures
+from tests.benchmarks.servers import model_server
 from tests.data import REPOSITORY
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.grpc_vs_http", *arguments],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def read():
+    """The report, and its samples by series, s."""
+    report = json.loads((REPOSITORY / "build/bench/grpc-vs-http.json").read_text())
+    samples = {}
+    with (REPOSITORY / report["samples_file"]).open() as file:
+        for sample in csv.DictReader(file):
+            samples.setdefault(sample["series"], []).append(float(sample["ms"]) / 1000)
+    return report, samples
 
 
 def test_figures_are_of_the_samples_in_milliseconds():
@@ -17,23 +39,49 @@ def test_figures_are_of_the_samples_in_milliseconds():
     assert found["std_ms"] == pytest.approx(3.5355, abs=1e-4)
 
 
-def test_the_report_has_both_protocols_and_every_sample():
-    answer = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.grpc_vs_http", "--n", "4"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_processor_time_is_that_of_the_call_that_takes_it():
+    def busy():
+        for _ in range(200_000):
+            pass
+
+    used = cpu_ms({"busy": busy, "idle": lambda: None}, 10, None)
+    assert used["busy"] > 10 * used["idle"]
+
+
+def test_the_report_has_both_protocols_their_parts_and_every_sample():
+    answer = run("--n", "5")
     assert answer.returncode == 0, answer.stderr
-    report = json.loads((REPOSITORY / "build/bench/grpc-vs-http.json").read_text())
-    assert report["n"] == 4
-    with (REPOSITORY / report["samples_file"]).open() as file:
-        samples = list(csv.DictReader(file))
+    report, samples = read()
+    assert report["n"] == 5
     for protocol in ("grpc", "http"):
-        own = [float(sample["ms"]) / 1000 for sample in samples if sample["series"] == protocol]
-        assert len(own) == 4
-        assert report["protocols"][protocol] == pytest.approx(figures(own), abs=0.001)
+        found = report["protocols"][protocol]
+        assert len(samples[protocol]) == 5
+        assert {name: found[name] for name in figures([1])} == pytest.approx(
+            figures(samples[protocol]), abs=0.001
+        )
+        for part in ("encode", "decode", "empty", "fresh"):
+            own = samples[f"{protocol}_{part}"]
+            assert len(own) == 5
+            assert report["breakdown"][protocol][f"{part}_ms"] == pytest.approx(
+                np.median(own) * 1000, abs=0.001
+            )
+        assert found["cpu_ms"] > 0
+        for callers in (1, 4, 16):
+            assert report["concurrency"][f"{protocol}_{callers}"]["requests_per_s"] > 0
+    assert report["cpu_of"] == ["client", "server"]
+    # A window of 672 rows of 7 numbers: four bytes each, or their digits.
+    assert 4 * 672 * 7 < report["protocols"]["grpc"]["request_bytes"] < 4 * 672 * 7 + 200
+    assert report["protocols"]["http"]["request_bytes"] > 2 * report["protocols"]["grpc"]["request_bytes"]
     p50 = {name: values["p50_ms"] for name, values in report["protocols"].items()}
     assert report["http_over_grpc_p50"] == pytest.approx(p50["http"] / p50["grpc"], abs=0.001)
     assert "691.3" in answer.stdout
+
+
+def test_another_server_is_measured_where_it_is(tmp_path):
+    with model_server(tmp_path / "log") as served:
+        answer = run(
+            *("--n", "5", f"--target=127.0.0.1:{served.grpc}", f"--rest-target=127.0.0.1:{served.rest}")
+        )
+    assert answer.returncode == 0, answer.stderr
+    assert read()[0]["cpu_of"] == ["client"]
+    assert "go together" in run("--target=127.0.0.1:1").stderr
