@@ -1,5 +1,7 @@
 """Issuers outside whose access tokens count here too: identity providers, by the keys they publish."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import json
@@ -7,15 +9,18 @@ import logging
 import ssl
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import httpx
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from services.core.errors import IssuerUnavailableError, UnauthenticatedError
 from services.gateway.settings import TrustedIssuer
 from services.gateway.tokens import LEEWAY_S, MAX_TOKEN_BYTES, Claims, check_types
+
+if TYPE_CHECKING:
+    import httpx
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +165,9 @@ class Issuer:
         return frozenset(scope for name in theirs for scope in self._trusted.scopes.get(name, ()))
 
     async def _fetch(self) -> None:
+        # Most gateways trust nobody, and have no use for it.
+        import httpx
+
         try:
             async with (
                 asyncio.timeout(_FETCH_S),
@@ -232,7 +240,7 @@ async def _document(client: httpx.AsyncClient, url: str) -> Any:
     """A JSON document, no larger than any of its kind needs to be."""
     body = b""
     async with client.stream("GET", url, headers={"Accept": "application/json"}) as answer:
-        if answer.status_code != httpx.codes.OK:
+        if answer.status_code != HTTPStatus.OK:
             raise ValueError(f"{url} answered {answer.status_code}")
         async for part in answer.aiter_bytes():
             body += part
