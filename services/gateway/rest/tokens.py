@@ -101,7 +101,7 @@ async def _in_oauths_words(answering: Awaitable[Response]) -> Response:
     try:
         return await answering
     except PasswordRuleError as error:
-        return _refusal(_BadFormError(f"No password is like this: {error}"))
+        return _refusal(_BadFormError(f"Not done: {error}"))
     except TooLargeError as error:
         return _refusal(_BadFormError(str(error)), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except LoginError as error:
