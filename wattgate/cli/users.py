@@ -26,21 +26,22 @@ PasswordStdin = Annotated[
 _LOCAL_PEPPER = Path("var/password.pepper")
 
 Pepper = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--pepper",
         envvar="GATEWAY_PASSWORD_PEPPER",
-        help="The gateway's pepper; without it a hash is by none until its user logs in.",
+        exists=True,
+        dir_okay=False,
+        help="The pepper of the database's gateway. Without it a hash is by none until its user logs in; "
+        "that of var/ goes with the database of var/.",
     ),
 ]
 
 
-def _passwords(pepper: Path) -> Passwords:
-    if not pepper.exists():
-        if pepper != _LOCAL_PEPPER:
-            raise typer.BadParameter(f"{pepper} is not there")
-        return Passwords()
-    return Passwords(pepper.read_bytes().strip())
+def _passwords(pepper: Path | None, database_url: str) -> Passwords:
+    if pepper is None and database_url == LOCAL and _LOCAL_PEPPER.exists():
+        pepper = _LOCAL_PEPPER
+    return Passwords(pepper.read_bytes().strip()) if pepper else Passwords()
 
 
 @app.command()
@@ -48,11 +49,11 @@ def add(
     username: Name,
     password_stdin: PasswordStdin = False,
     admin: Annotated[bool, typer.Option("--admin", help="May change users and clients, too.")] = False,
-    pepper: Pepper = _LOCAL_PEPPER,
+    pepper: Pepper = None,
     database_url: DatabaseUrl = LOCAL,
 ) -> None:
     """Add a user; asks for the password."""
-    passwords, password = _passwords(pepper), _password(from_stdin=password_stdin)
+    passwords, password = _passwords(pepper, database_url), _password(from_stdin=password_stdin)
 
     async def work(users: UserStore) -> None:
         scopes = SCOPES | ({ADMIN} if admin else set())
@@ -66,11 +67,11 @@ def add(
 def passwd(
     username: Name,
     password_stdin: PasswordStdin = False,
-    pepper: Pepper = _LOCAL_PEPPER,
+    pepper: Pepper = None,
     database_url: DatabaseUrl = LOCAL,
 ) -> None:
     """Give a user another password; tokens that the old one gave end."""
-    passwords, password = _passwords(pepper), _password(from_stdin=password_stdin)
+    passwords, password = _passwords(pepper, database_url), _password(from_stdin=password_stdin)
 
     async def work(users: UserStore) -> None:
         await users.set_password(username, await passwords.hash(password, username))
