@@ -5,8 +5,12 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
+
+import pytest
 
 from services.local.ports import free_port
 
@@ -21,6 +25,17 @@ def binaries() -> Path | None:
             return folder
     found = shutil.which("initdb")
     return Path(found).parent if found else None
+
+
+@contextmanager
+def running(folder: Path) -> Iterator["PostgreSQL"]:
+    """A server until the end of the block. Skips the test where none is installed."""
+    if binaries() is None:
+        pytest.skip("no PostgreSQL server is installed")
+    server = PostgreSQL(folder)
+    server.start()
+    yield server
+    server.stop()
 
 
 class PostgreSQL:

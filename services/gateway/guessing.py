@@ -1,7 +1,5 @@
 """Passwords that are guessed soon: common ones, patterns, repetitions, and the words of whoever sets them."""
 
-import importlib
-
 _MANY_GUESSES = 1e10
 """Its best mark. Whoever steals the table and its pepper makes some thousand guesses a second."""
 _LOOKED_AT = 32
@@ -15,7 +13,8 @@ def why_guessable(password: str, username: str) -> str | None:
     dates. Takes up to 0.1 s.
     """
     # Its lists take 10 MB, and few processes ever see a new password.
-    zxcvbn = importlib.import_module("zxcvbn").zxcvbn
+    from zxcvbn import zxcvbn
+
     found = zxcvbn(password[:_LOOKED_AT], user_inputs=[username, "wattgate"])
     if found["guesses"] >= _MANY_GUESSES:
         return None

@@ -48,7 +48,7 @@ class Key(NamedTuple):
     """A published key, and the algorithms it may have signed by."""
 
     public: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
-    algorithms: tuple[str, ...]
+    algorithms: frozenset[str]
 
 
 def read_keys(document: Any) -> dict[str, Key]:
@@ -69,23 +69,18 @@ def read_keys(document: Any) -> dict[str, Key]:
 def _key(jwk: Any) -> Key | None:
     if not isinstance(jwk, dict) or not isinstance(jwk.get("kid"), str) or jwk.get("use", "sig") != "sig":
         return None
-    public: Any
-    algorithms: tuple[str, ...]
     try:
-        match jwk.get("kty"):
-            case "RSA":
-                public, algorithms = jwt.algorithms.RSAAlgorithm.from_jwk(jwk), ("RS256", "PS256")
-                strong = isinstance(public, rsa.RSAPublicKey) and public.key_size >= _MIN_RSA_BITS
-            case "EC":
-                public, algorithms = jwt.algorithms.ECAlgorithm.from_jwk(jwk), ("ES256",)
-                strong = isinstance(public, ec.EllipticCurvePublicKey) and public.curve.name == "secp256r1"
-            case _:
-                return None
+        public = jwt.PyJWK(jwk).key
     except (jwt.PyJWTError, ValueError, TypeError, KeyError):
         return None
-    if "alg" in jwk:
-        algorithms = tuple(each for each in algorithms if each == jwk["alg"])
-    return Key(public, algorithms) if strong and algorithms else None
+    if isinstance(public, rsa.RSAPublicKey) and public.key_size >= _MIN_RSA_BITS:
+        algorithms = {"RS256", "PS256"}
+    elif isinstance(public, ec.EllipticCurvePublicKey) and isinstance(public.curve, ec.SECP256R1):
+        algorithms = {"ES256"}
+    else:
+        return None
+    algorithms &= {jwk.get("alg", each) for each in algorithms}
+    return Key(public, frozenset(algorithms)) if algorithms else None
 
 
 class Issuer:
@@ -146,7 +141,7 @@ class Issuer:
         claims = jwt.decode(
             token,
             key.public,
-            algorithms=key.algorithms,
+            algorithms=list(key.algorithms),
             audience=self._trusted.audience,
             issuer=self._trusted.issuer,
             leeway=LEEWAY_S,

@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from services.core.errors import ForbiddenError
 
-FORECAST, MODELS_READ, TENSORS, ADMIN = "forecast", "models:read", "tensors", "admin"
-SCOPES = (FORECAST, MODELS_READ, TENSORS, ADMIN)
+Scope = Literal["forecast", "models:read", "tensors", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+FORECAST, MODELS_READ, TENSORS, ADMIN = SCOPES
 
 OPEN = None
 """No token is asked for."""

@@ -17,6 +17,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.gateway.policy import Scope
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -33,7 +35,7 @@ class TrustedIssuer(BaseModel):
     """Its name, exactly as its tokens have it in `iss`."""
     audience: Annotated[str, Field(min_length=1)]
     """The name it knows this gateway by, in `aud`."""
-    scopes: dict[str, tuple[Literal["forecast", "models:read", "tensors", "admin"], ...]]
+    scopes: dict[str, tuple[Scope, ...]]
     """What each of its scopes, roles or groups may do here; those not named may do nothing."""
     claims: tuple[str, ...] = ("scope", "scp", "roles")
     """The claims that these are in, with dots for nested ones: realm_access.roles."""

@@ -5,8 +5,6 @@ batches of the largest size it is warmed for, two at a time, from tensors that a
 """
 
 import argparse
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +18,10 @@ from rich.progress import track
 
 from pipelines.preprocessing.features import known_input
 from pipelines.spec import ForecastSpec
-from services.local.pair import PairError, running_pair
-from services.local.ports import free_ports
 from tests.benchmarks.measure import machine
 from tests.benchmarks.predict_clients import GrpcPredict
 from tests.benchmarks.report import keep_report, keep_samples, plot, table
-from tests.benchmarks.servers import MODEL, MODELS
+from tests.benchmarks.servers import MODEL, shipped_pair
 from wattgate.client import HttpsClient
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceStub
@@ -49,33 +45,25 @@ def main() -> None:
     n = parser.parse_args().n
     if n < ROUNDS * 100:
         parser.error(f"--n must be at least {ROUNDS * 100}")
-    try:
+    with shipped_pair() as (pair, _):
+        demo = pair.demo()
+        ca_file = Path(demo.ca_file)
+        with HttpsClient(demo.https, ca_file=ca_file) as https:
+            token = https.login(demo.username, demo.password)
+        trust = grpc.ssl_channel_credentials(ca_file.read_bytes())
         with (
-            tempfile.TemporaryDirectory() as folder,
-            get_console().status("Starting") as status,
-            running_pair(Path(folder), free_ports(), MODELS) as pair,
+            grpc.secure_channel(demo.grpc, trust) as channel,
+            GrpcPredict(demo.model_server) as direct,
         ):
-            status.stop()
-            demo = pair.demo()
-            ca_file = Path(demo.ca_file)
-            with HttpsClient(demo.https, ca_file=ca_file) as https:
-                token = https.login(demo.username, demo.password)
-            trust = grpc.ssl_channel_credentials(ca_file.read_bytes())
-            with (
-                grpc.secure_channel(demo.grpc, trust) as channel,
-                GrpcPredict(demo.model_server) as direct,
-            ):
-                spec = direct.spec(MODEL)
-                stub, bearer = ForecastServiceStub(channel), (("authorization", f"Bearer {token}"),)
-                seconds = _by_turns(
-                    {
-                        "single": (_single(stub, bearer, spec), n // 10),
-                        "stream": (_stream(stub, bearer, spec), n),
-                        "direct": (_direct(direct, spec), n),
-                    }
-                )
-    except PairError as error:
-        sys.exit(str(error))
+            spec = direct.spec(MODEL)
+            stub, bearer = ForecastServiceStub(channel), (("authorization", f"Bearer {token}"),)
+            seconds = _by_turns(
+                {
+                    "single": (_single(stub, bearer, spec), n // 10),
+                    "stream": (_stream(stub, bearer, spec), n),
+                    "direct": (_direct(direct, spec), n),
+                }
+            )
     _report(seconds, n)
 
 

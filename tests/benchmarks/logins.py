@@ -7,14 +7,11 @@ log in at once while others forecast and a probe asks whether the gateway is ali
 import argparse
 import asyncio
 import ssl
-import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -25,11 +22,10 @@ from services.gateway.store.database import Database
 from services.gateway.store.throttle import ACCOUNT_AND_ADDRESS
 from services.gateway.store.users import UserStore
 from services.local.home import DEMO_USER, Home
-from services.local.pair import Demo, PairError, running_pair
-from services.local.ports import free_ports
+from services.local.pair import Demo
 from tests.benchmarks.measure import figures, machine
 from tests.benchmarks.report import draw_boxes, keep_report, keep_samples, plot, table
-from tests.benchmarks.servers import MODEL, MODELS, SAMPLE
+from tests.benchmarks.servers import MODEL, SAMPLE, shipped_pair
 
 NAME = "logins"
 KINDS = ("unknown", "wrong", "disabled")
@@ -51,19 +47,11 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.n < TRIES or asked.logins < 1:
         parser.error(f"--n must be at least {TRIES}, --logins at least 1")
-    try:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            get_console().status("Starting") as status,
-            running_pair(Path(folder), free_ports(), MODELS) as pair,
-        ):
-            status.stop()
-            asyncio.run(_add_users(Home(Path(folder)), asked.n // TRIES + 1))
-            demo = pair.demo()
-            seconds = asyncio.run(_refusals(demo, asked.n))
-            loads, outcomes = asyncio.run(_under_logins(demo, asked.logins))
-    except PairError as error:
-        sys.exit(str(error))
+    with shipped_pair() as (pair, home):
+        asyncio.run(_add_users(home, asked.n // TRIES + 1))
+        demo = pair.demo()
+        seconds = asyncio.run(_refusals(demo, asked.n))
+        loads, outcomes = asyncio.run(_under_logins(demo, asked.logins))
     _report(seconds, loads, outcomes)
 
 
@@ -161,7 +149,7 @@ async def _steadily(per_s: float, call: Callable[[], Awaitable[None]], over: asy
     """Begin a call so often, however long each takes, until it is over."""
     async with asyncio.TaskGroup() as calls:
         while not over.is_set():
-            calls.create_task(call())  # type: ignore[arg-type]
+            calls.create_task(call())
             await asyncio.sleep(1 / per_s)
 
 

@@ -1,16 +1,21 @@
 """Servers of the shipped models as processes: started on free ports, waited for, stopped."""
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from services.local.pair import HOST
+from rich import get_console
+
+from services.local.home import Home
+from services.local.pair import HOST, Pair, PairError, running_pair
 from services.local.ports import free_ports
 
 MODELS = Path("models")
@@ -67,6 +72,18 @@ def _listens(port: int) -> bool:
 def last_words(log: Path) -> str:
     """The end of what a server wrote."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+
+
+@contextmanager
+def shipped_pair() -> Iterator[tuple[Pair, Home]]:
+    """A pair with the shipped models, and its folder; ends the program where it cannot start."""
+    try:
+        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+            with get_console().status("Starting"):
+                pair = stack.enter_context(running_pair(Path(folder), free_ports(), MODELS))
+            yield pair, Home(Path(folder))
+    except PairError as error:
+        sys.exit(str(error))
 
 
 @contextmanager

@@ -1,13 +1,9 @@
 """The benchmark measures what it says, at a size too small to mean anything."""
 
-import csv
-import json
-import subprocess
-import sys
-
 import pytest
 
 from tests.benchmarks.measure import figures
+from tests.benchmarks.runs import read, run
 from tests.data import REPOSITORY
 
 FIELDS = [
@@ -32,22 +28,11 @@ RUNGS = ["direct_grpc", "tls_echo", "grpc_edge", "https_edge", "https_legacy"]
 def test_the_report_has_every_rung_and_every_target():
     plot = REPOSITORY / "build/bench/edge.png"
     plot.unlink(missing_ok=True)
-    answer = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.edge", "--n", "5"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    answer = run("edge", "--n", "5")
     assert answer.returncode == 0, answer.stderr
-    report = json.loads((REPOSITORY / "build/bench/edge.json").read_text())
+    report, own = read("edge")
     assert list(report) == FIELDS
     assert report["n"] == 5
-    with (REPOSITORY / report["samples_file"]).open() as file:
-        samples = list(csv.DictReader(file))
-    own = {}
-    for sample in samples:
-        own.setdefault(sample["series"], []).append(float(sample["ms"]) / 1000)
     p50 = {name: figures(values)["p50_ms"] for name, values in own.items()}
     for name in RUNGS:
         assert len(own[name]) == 5

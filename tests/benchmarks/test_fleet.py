@@ -1,31 +1,16 @@
 """The benchmark measures what it says, at a size too small to mean anything."""
 
-import csv
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
-from tests.data import REPOSITORY
+from tests.benchmarks.runs import read, run
 
 
 def test_the_report_has_every_way():
-    answer = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.fleet", "--n", "500"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    answer = run("fleet", "--n", "500")
     assert answer.returncode == 0, answer.stderr
-    report = json.loads((REPOSITORY / "build/bench/fleet.json").read_text())
-    with (REPOSITORY / report["samples_file"]).open() as file:
-        samples = {}
-        for sample in csv.DictReader(file):
-            samples.setdefault(sample["series"], []).append(float(sample["ms"]))
-    ms = {name: float(np.median(values)) for name, values in samples.items()}
+    report, samples = read("fleet")
+    ms = {name: float(np.median(values)) * 1000 for name, values in samples.items()}
     assert ms.keys() == {"single", "stream", "direct"}
     for name, value in ms.items():
         assert report[f"{name}_ms_per_window"] == pytest.approx(value, abs=0.001)

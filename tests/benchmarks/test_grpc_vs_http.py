@@ -1,36 +1,13 @@
 """The benchmark measures what it says, at a size too small to mean anything."""
 
-import csv
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from tests.benchmarks.measure import cpu_ms, figures
+from tests.benchmarks.runs import read, run
 from tests.benchmarks.servers import model_server
-from tests.data import REPOSITORY
 
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.grpc_vs_http", *arguments],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def read():
-    """The report, and its samples by series, s."""
-    report = json.loads((REPOSITORY / "build/bench/grpc-vs-http.json").read_text())
-    samples = {}
-    with (REPOSITORY / report["samples_file"]).open() as file:
-        for sample in csv.DictReader(file):
-            samples.setdefault(sample["series"], []).append(float(sample["ms"]) / 1000)
-    return report, samples
+NAME = "grpc-vs-http"
 
 
 def test_figures_are_of_the_samples_in_milliseconds():
@@ -49,9 +26,9 @@ def test_processor_time_is_that_of_the_call_that_takes_it():
 
 
 def test_the_report_has_both_protocols_their_parts_and_every_sample():
-    answer = run("--n", "5")
+    answer = run(NAME, "--n", "5")
     assert answer.returncode == 0, answer.stderr
-    report, samples = read()
+    report, samples = read(NAME)
     assert report["n"] == 5
     for protocol in ("grpc", "http"):
         found = report["protocols"][protocol]
@@ -80,8 +57,8 @@ def test_the_report_has_both_protocols_their_parts_and_every_sample():
 def test_another_server_is_measured_where_it_is(tmp_path):
     with model_server(tmp_path / "log") as served:
         answer = run(
-            *("--n", "5", f"--target=127.0.0.1:{served.grpc}", f"--rest-target=127.0.0.1:{served.rest}")
+            NAME, *("--n", "5", f"--target=127.0.0.1:{served.grpc}", f"--rest-target=127.0.0.1:{served.rest}")
         )
     assert answer.returncode == 0, answer.stderr
-    assert read()[0]["cpu_of"] == ["client"]
-    assert "go together" in run("--target=127.0.0.1:1").stderr
+    assert read(NAME)[0]["cpu_of"] == ["client"]
+    assert "go together" in run(NAME, "--target=127.0.0.1:1").stderr

@@ -1,30 +1,15 @@
 """The benchmark measures what it says, at a size too small to mean anything."""
 
-import csv
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
-from tests.data import REPOSITORY
+from tests.benchmarks.runs import read, run
 
 
 def test_the_report_has_every_kind_and_every_outcome():
-    answer = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.logins", "--n", "6", "--logins", "8"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    answer = run("logins", "--n", "6", "--logins", "8")
     assert answer.returncode == 0, answer.stderr
-    report = json.loads((REPOSITORY / "build/bench/logins.json").read_text())
-    with (REPOSITORY / report["samples_file"]).open() as file:
-        samples = {}
-        for sample in csv.DictReader(file):
-            samples.setdefault(sample["series"], []).append(float(sample["ms"]))
+    report, samples = read("logins")
     assert {name: len(samples[name]) for name in ("unknown", "wrong", "disabled", "login")} == {
         "unknown": 6,
         "wrong": 6,

@@ -1,32 +1,17 @@
 """The benchmark measures what it says, at a size too small to mean anything."""
 
-import csv
-import json
-import subprocess
-import sys
-
 import pytest
 
 from tests.benchmarks.measure import figures
+from tests.benchmarks.runs import read, run
 from tests.data import REPOSITORY
 
 
 def test_the_report_has_every_way_and_every_load():
-    answer = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.model_server", "--n", "10"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    answer = run("model-server", "--n", "10")
     assert answer.returncode == 0, answer.stderr
-    report = json.loads((REPOSITORY / "build/bench/model-server.json").read_text())
+    report, own = read("model-server")
     assert report["n"] == 10
-    with (REPOSITORY / report["samples_file"]).open() as file:
-        samples = list(csv.DictReader(file))
-    own = {}
-    for sample in samples:
-        own.setdefault(sample["series"], []).append(float(sample["ms"]) / 1000)
     assert {name: len(values) for name, values in own.items()} == dict.fromkeys(
         ("in_process", "grpc", "rest", "alone_1", "alone_32", "batched_1", "batched_32"), 10
     )

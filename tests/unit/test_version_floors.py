@@ -4,10 +4,10 @@ import re
 from importlib.metadata import version
 
 import pytest
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.data import REPOSITORY
+from tests.locks import locked
 
 FLOORS = {
     "bcrypt": "5.0.0",  # says when a password is too long instead of cutting it off
@@ -25,11 +25,6 @@ NEVER = {"passlib", "python-jose"}
 """Not looked after; CVE-2024-33663."""
 
 LOCKS = sorted(file for file in (REPOSITORY / "requirements").glob("*.txt") if file.stem != "audit")
-
-
-def locked(file):
-    pinned = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ ;\\]+)", file.read_text(), re.MULTILINE)
-    return {canonicalize_name(name): Version(number) for name, number in pinned}
 
 
 @pytest.mark.requirement("NFR3")

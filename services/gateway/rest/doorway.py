@@ -63,7 +63,7 @@ def doorway(app: ASGIApp, admission: Admission) -> ASGIApp:
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _FORECAST.fullmatch(unquote_to_bytes(scope["raw_path"])):
+        if scope["type"] != "http" or not _FORECAST.fullmatch(scope["path"].encode()):
             await app(scope, receive, send)
             return
 

@@ -35,15 +35,25 @@ _CHALLENGES = {"invalid_grant": "Bearer", "invalid_client": 'Basic realm="wattga
 """Errors that are 401, the first as the thesis has it, and what to come with instead."""
 
 
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": OAuthErrorOut} for status in (400, 401, 413, 429, 503)
+}
+_PASSWORD = {"type": "string", "format": "password"}
 _FIELDS: dict[str, Any] = {
     "grant_type": {"type": "string", "enum": list(GRANTS), "default": PASSWORD},
     "username": {"type": "string"},
-    "password": {"type": "string", "format": "password"},
+    "password": _PASSWORD,
     "scope": {"type": "string", "description": "With blanks between; by default all that may be had."},
     "client_id": {"type": "string"},
-    "client_secret": {"type": "string", "format": "password"},
+    "client_secret": _PASSWORD,
 }
-_CHANGE = ("username", "password", "new_password")
+_CHANGE: dict[str, Any] = {"username": {"type": "string"}, "password": _PASSWORD, "new_password": _PASSWORD}
+
+
+def _form_of(fields: dict[str, Any], *required: str) -> dict[str, Any]:
+    """What FastAPI cannot see of a form, for OpenAPI."""
+    schema = {"type": "object", "properties": fields, **({"required": list(required)} if required else {})}
+    return {"requestBody": {"required": True, "content": {_FORM: {"schema": schema}}}}
 
 
 class _BadFormError(LoginError):
@@ -59,13 +69,8 @@ class _UnavailableError(LoginError):
 @router.post(
     "/token",
     response_model=TokenOut,
-    responses={status: {"model": OAuthErrorOut} for status in (400, 401, 413, 429, 503)},
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {_FORM: {"schema": {"type": "object", "properties": _FIELDS}}},
-        }
-    },
+    responses=_REFUSALS,
+    openapi_extra=_form_of(_FIELDS),
 )
 async def token(request: Request, gateway: TheGateway) -> Response:
     """Exchange a username and password, or a client's id and secret, for an access token."""
@@ -75,21 +80,8 @@ async def token(request: Request, gateway: TheGateway) -> Response:
 @router.post(
     "/v1/password",
     status_code=HTTPStatus.NO_CONTENT,
-    responses={status: {"model": OAuthErrorOut} for status in (400, 401, 413, 429, 503)},
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                _FORM: {
-                    "schema": {
-                        "type": "object",
-                        "required": list(_CHANGE),
-                        "properties": {name: {"type": "string"} for name in _CHANGE},
-                    }
-                }
-            },
-        }
-    },
+    responses=_REFUSALS,
+    openapi_extra=_form_of(_CHANGE, *_CHANGE),
 )
 async def change_password(request: Request, gateway: TheGateway) -> Response:
     """Change one's own password; tokens that the old one gave end."""

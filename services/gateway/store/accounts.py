@@ -59,10 +59,7 @@ class Accounts(ABC, Generic[Account]):
 
     async def set_disabled(self, name: str, *, disabled: bool) -> None:
         """Keep somebody out, whose tokens end with that, or let it in again. Raises AccountNotFoundError."""
-        if disabled:
-            await self.end_tokens(name, disabled=True)
-        else:
-            await self._change(name, disabled=False)
+        await self._change(name, disabled=disabled)
 
     async def end_tokens(self, name: str, **changed: Any) -> None:
         """No token issued until now counts any more, whatever else changes with that.
@@ -70,7 +67,7 @@ class Accounts(ABC, Generic[Account]):
         Tokens tell the second they were issued in: until the end of the one that runs. Raises
         AccountNotFoundError.
         """
-        await self._change(name, tokens_from_s=int(time.time()) + 1, **changed)
+        await self._change(name, ends_tokens=True, **changed)
 
     async def _add(self, name: str, scopes: Iterable[str], **columns: Any) -> dict[str, Any]:
         """The row that was added. Raises AccountError where the name is taken, empty or too long."""
@@ -93,7 +90,9 @@ class Accounts(ABC, Generic[Account]):
             raise AccountError(f"there is a {self.kind} {name!r} already") from None
         return row
 
-    async def _change(self, name: str, **columns: Any) -> None:
+    async def _change(self, name: str, *, ends_tokens: bool = False, **columns: Any) -> None:
+        if ends_tokens or columns.get("disabled"):
+            columns["tokens_from_s"] = int(time.time()) + 1
         change = update(self.table).where(self.name == normalised(name)).values(**columns)
         async with self._database.transaction() as connection:
             if (await connection.execute(change)).rowcount == 0:

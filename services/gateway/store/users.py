@@ -60,10 +60,8 @@ class UserStore(Accounts[User]):
         """
         asked = {"password_hash": password_hash, "disabled": disabled}
         changed = {column: value for column, value in asked.items() if value is not None}
-        if password_hash is not None or disabled:
-            await self.end_tokens(username, **changed)
-        elif changed:
-            await self._change(username, **changed)
+        if changed:
+            await self._change(username, ends_tokens=password_hash is not None, **changed)
 
     async def rehash(self, user: User, password_hash: str) -> None:
         """The same password, hashed anew."""

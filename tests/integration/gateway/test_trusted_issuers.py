@@ -30,9 +30,7 @@ def provider(home, tmp_path):
 
 
 @pytest.fixture
-async def edge(home, model_server, provider, monkeypatch, request):
-    if "new_key" in request.node.name:
-        monkeypatch.setattr(issuers, "PAUSE_S", 0.0)
+async def edge(home, model_server, provider):
     async with trusting(home, model_server, provider.trust) as edge:
         await until_known(edge)
         yield edge
@@ -104,18 +102,21 @@ async def test_its_subjects_are_nobody_else(edge, provider):
     assert caller.scopes == {"forecast", "models:read"}
 
 
-async def test_a_new_key_counts_soon_and_one_taken_back_does_not(edge, provider):
-    old = provider.token()
-    assert await verdicts(edge, old) == GOOD
-    provider.publish(second=rsa.generate_private_key(65537, 2048))
-    new, seen = provider.token(), []
-    async with asyncio.timeout(ENOUGH_S):
-        while not seen or seen[-1] != GOOD:
-            seen.append(await verdicts(edge, new))
-            await asyncio.sleep(0.05)
-    assert {verdict[0] for verdict in seen} <= {200, 503}  # it was never called bad
-    await asyncio.sleep(1.1)  # the old one was known
-    assert (await verdicts(edge, old))[0] in {401, 503}
+async def test_a_new_key_counts_soon_and_one_taken_back_does_not(home, model_server, provider, monkeypatch):
+    monkeypatch.setattr(issuers, "PAUSE_S", 0.0)
+    old, seen = provider.token(), []
+    async with trusting(home, model_server, provider.trust) as edge:
+        await until_known(edge)
+        assert await verdicts(edge, old) == GOOD
+        provider.publish(second=rsa.generate_private_key(65537, 2048))
+        new = provider.token()
+        async with asyncio.timeout(ENOUGH_S):
+            while not seen or seen[-1] != GOOD:
+                seen.append(await verdicts(edge, new))
+                await asyncio.sleep(0.05)
+        assert {verdict[0] for verdict in seen} <= {200, 503}  # it was never called bad
+        await asyncio.sleep(1.1)  # the old one was known
+        assert (await verdicts(edge, old))[0] in {401, 503}
 
 
 async def test_unknown_keys_do_not_make_us_ask_again_and_again(edge, provider):

@@ -17,7 +17,7 @@ from services.gateway.store.users import UserStore
 from services.local.home import DEMO_USER
 from tests.integration.connections.gateways import LoneGateway
 from tests.integration.faults.proxy import GOOD, FaultProxy, Network
-from tests.postgresql import PostgreSQL, binaries
+from tests.postgresql import running
 
 ENOUGH_S = 20
 BACK_S = 2.0
@@ -49,12 +49,8 @@ asyncio.run(write(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    if binaries() is None:
-        pytest.skip("no PostgreSQL server is installed")
-    server = PostgreSQL(tmp_path_factory.mktemp("postgresql"))
-    server.start()
-    yield server
-    server.stop()
+    with running(tmp_path_factory.mktemp("postgresql")) as server:
+        yield server
 
 
 async def add_demo_user(home, url):

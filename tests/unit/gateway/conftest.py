@@ -3,17 +3,13 @@
 import pytest
 
 from services.gateway.store.database import Database
-from tests.postgresql import PostgreSQL, binaries
+from tests.postgresql import running
 
 
 @pytest.fixture(scope="session")
 def _postgresql(tmp_path_factory):
-    if binaries() is None:
-        pytest.skip("no PostgreSQL server is installed")
-    server = PostgreSQL(tmp_path_factory.mktemp("postgresql"))
-    server.start()
-    yield server
-    server.stop()
+    with running(tmp_path_factory.mktemp("postgresql")) as server:
+        yield server
 
 
 @pytest.fixture

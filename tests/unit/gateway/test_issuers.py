@@ -26,9 +26,9 @@ def jwk(key, **members):
 @pytest.mark.parametrize(
     ("published", "algorithms"),
     [
-        (jwk(RSA), ("RS256", "PS256")),
-        (jwk(RSA, alg="PS256", use="sig"), ("PS256",)),
-        (jwk(EC), ("ES256",)),
+        (jwk(RSA), {"RS256", "PS256"}),
+        (jwk(RSA, alg="PS256", use="sig"), {"PS256"}),
+        (jwk(EC), {"ES256"}),
     ],
 )
 def test_a_key_is_bound_to_its_algorithms(published, algorithms):
