@@ -25,8 +25,10 @@ pytestmark = pytest.mark.alone
 MEBIBYTE = 1024 * 1024
 ENOUGH_S = 20
 RESETS = 20_000
-HEADER_FRAMES = 10_000
-"""160 MB of one header."""
+HEADER_FRAMES = 20_000
+"""320 MB of one header."""
+SLACK = 100 * MEBIBYTE
+"""What read buffers and the allocator's leftovers come to: up to 60 MB, and no more the longer it goes on."""
 HEADERS, CONTINUATION, END_STREAM, END_HEADERS = 0x1, 0x9, 0x1, 0x4
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 CALL = [
@@ -125,7 +127,7 @@ def test_calls_begun_and_taken_back_by_the_thousand_hold_up_nobody(gateway, conn
     print(f"p99 {p99(quiet) * 1e3:.1f} ms, beside it {p99(load.answers) * 1e3:.1f} ms")  # noqa: T201
     assert load.failures == []
     assert p99(load.answers) < 3 * p99(quiet) + 0.05
-    assert process.memory_info().rss - before < 100 * MEBIBYTE
+    assert process.memory_info().rss - before < SLACK
 
 
 def test_headers_that_never_end_take_no_memory_and_hold_up_nobody(gateway, connection, probe):
@@ -141,7 +143,7 @@ def test_headers_that_never_end_take_no_memory_and_hold_up_nobody(gateway, conne
             connection.sendall(frame(CONTINUATION, 0, 1, field))
     assert load.failures == []
     assert max(load.answers) < 1
-    assert process.memory_info().rss - before < 50 * MEBIBYTE
+    assert process.memory_info().rss - before < SLACK
 
 
 BROKEN = {
@@ -195,7 +197,7 @@ def test_a_message_that_unpacks_to_a_thousand_times_its_size_is_given_up_on_half
             with pytest.raises(grpc.RpcError) as refused:
                 channel.unary_unary(method)(bytes(300 * MEBIBYTE), timeout=ENOUGH_S)
             assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED, refused.value.details()
-    assert process.memory_info().rss - before < 50 * MEBIBYTE
+    assert process.memory_info().rss - before < SLACK
 
 
 @pytest.mark.parametrize("size", [100, 4_000, 100_000])
