@@ -13,9 +13,9 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-deps
 LOCKS := build gateway serving training bench dev
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
-STUBS := wattgate/forecast/v1 wattgate/tfserving/v1
+STUBS := wattgate/forecast/v1 wattgate/tfserving/v1 wattgate/openinference/v2
 
-.PHONY: help run demo certs test faults soak check format proto lock requirements train bench-grpc-vs-http bench-model-server bench-edge bench-fleet bench-logins bench-lock sbom fuzz clean
+.PHONY: help run demo certs test faults soak check format proto lock requirements train bench-grpc-vs-http bench-frameworks bench-load bench-wan bench-model-server bench-edge bench-fleet bench-logins lock-engines report sbom fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,10 +75,25 @@ bench-grpc-vs-http: $(DEV_READY) ## Time one model over gRPC and HTTP/JSON (Tabl
 	@$(BIN)/python -m tests.benchmarks.grpc_vs_http $(if $(N),--n $(N)) \
 		$(if $(TARGET),--target $(TARGET)) $(if $(REST_TARGET),--rest-target $(REST_TARGET))
 
-ENGINE_FOLDERS := $(patsubst %/server.py,%,$(wildcard tests/benchmarks/engines/*/server.py))
-ENGINES ?= $(notdir $(ENGINE_FOLDERS))
 bench-model-server: $(DEV_READY) ## Time the model server against the model itself and other engines (N=1000 ENGINES=names)
-	@$(BIN)/python -m tests.benchmarks.model_server $(if $(N),--n $(N)) --engines $(ENGINES)
+	@$(BIN)/python -m tests.benchmarks.model_server $(if $(N),--n $(N)) $(if $(ENGINES),--engines $(ENGINES))
+
+# A gateway that runs already. The token goes by the environment: others see the arguments of a process.
+DEPLOYMENT = $(if $(TARGET),--target $(TARGET)) $(if $(GRPC_TARGET),--grpc-target $(GRPC_TARGET)) $(if $(CA_FILE),--ca-file $(CA_FILE))
+bench-load bench-wan: export WATTGATE_TOKEN := $(or $(TOKEN),$(WATTGATE_TOKEN))
+
+bench-frameworks: $(DEV_READY) ## Time the thesis' designs and today's field, model and all (Table 6.1; N=100 ENGINES=names STOCK=host:port)
+	@$(BIN)/python -m tests.benchmarks.frameworks $(if $(N),--n $(N)) \
+		$(if $(ENGINES),--engines $(ENGINES)) $(if $(STOCK),--stock $(STOCK))
+
+bench-load: $(DEV_READY) ## Offer both edges and the model server more and more, and too much (SECONDS=5; TARGET=https://host TOKEN= CA_FILE=)
+	@$(BIN)/python -m tests.benchmarks.load $(if $(SECONDS),--seconds $(SECONDS)) $(DEPLOYMENT)
+
+bench-wan: $(DEV_READY) ## Call from far away, over connections kept and new (Table 6.3; N=100; TARGET=https://host TOKEN= CA_FILE=)
+	@$(BIN)/python -m tests.benchmarks.wan $(if $(N),--n $(N)) $(DEPLOYMENT)
+
+report: $(DEV_READY) ## Write docs/evaluation.md of what the benchmarks found when each was run last
+	@$(BIN)/python -m tests.benchmarks.evaluation
 
 bench-fleet: $(DEV_READY) ## Time 10,000 meters in one stream, a call each, and the model server alone (N=10000)
 	@$(BIN)/python -m tests.benchmarks.fleet $(if $(N),--n $(N))
@@ -89,9 +104,9 @@ bench-logins: $(DEV_READY) ## Time refused logins of every kind, and others whil
 bench-edge: $(DEV_READY) ## Time the gateway against the model server behind it, and say where the time goes (N=500)
 	@$(BIN)/python -m tests.benchmarks.edge $(if $(N),--n $(N))
 
-bench-lock: $(DEV_READY) ## Pin what the other engines need anew, with hashes
-	$(foreach folder,$(ENGINE_FOLDERS),$(patsubst pyproject.toml,$(folder)/requirements.in,$(LOCK)) \
-		-o $(folder)/requirements.txt &&) true
+ENGINE_LOCKS := $(patsubst %.in,%.txt,requirements/bentoml.in requirements/triton.in $(wildcard tests/benchmarks/engines/*/*.in))
+lock-engines: $(DEV_READY) ## Pin what the other engines need anew, with hashes
+	$(foreach lock,$(ENGINE_LOCKS),$(patsubst pyproject.toml,$(lock:.txt=.in),$(LOCK)) -o $(lock) &&) true
 
 lock: $(DEV_READY) ## Pin every dependency anew, with hashes
 	$(LOCK) $(addprefix --extra ,$(LOCKS)) -o requirements/dev.txt

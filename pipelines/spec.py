@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, model_validator
 
-from pipelines.preprocessing.series import regular_series
+from pipelines.preprocessing.series import LoadSeries, regular_series
 from pipelines.preprocessing.wall_clock import zone_named
 
 SIGNATURE = "forecast_spec"
@@ -112,6 +112,12 @@ class ForecastSpec(_Document):
         """The zone of the cycles."""
         return ZoneInfo(self.time_zone)
 
+    @property
+    def known_history(self) -> LoadSeries:
+        """The history of the known request."""
+        known = self.known_request
+        return regular_series(known.start, np.array(known.history_kw), resolution_s=self.resolution_s)
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         names = [feature.name for feature in self.features]
@@ -132,6 +138,5 @@ class ForecastSpec(_Document):
         if len(self.known_request.forecast_kw) != self.horizon:
             raise ValueError("known_request.forecast_kw must be one horizon long")
         zone_named(self.time_zone)
-        known = self.known_request
-        regular_series(known.start, np.array(known.history_kw), resolution_s=self.resolution_s)
+        _ = self.known_history
         return self

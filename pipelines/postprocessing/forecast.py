@@ -1,4 +1,4 @@
-"""From the model's normalised output to a forecast in kW with times and intervals."""
+"""From a model's output to a forecast in kW with times and intervals."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,15 +47,14 @@ def denormalise(output: NDArray[np.floating], *, mean_kw: float, std_kw: float) 
     return output.astype(np.float64) * std_kw + mean_kw
 
 
-def forecast(output: NDArray[np.float32], window: LoadSeries, spec: ForecastSpec) -> Forecast:
-    """The forecast of one window from the model's output, shape (horizon,), normalised.
+def forecast(loads_kw: NDArray[np.float64], window: LoadSeries, spec: ForecastSpec) -> Forecast:
+    """The forecast of one window from the loads that a model answered for it, shape (horizon,), kW.
 
-    Raises ValueError where the output has another shape, or is not a power any meter shows.
+    Raises ValueError where there are more or fewer, or one is not a power any meter shows.
     """
-    if output.shape != (spec.horizon,):
-        raise ValueError(f"the model answered shape {output.shape}, not ({spec.horizon},)")
-    denormalised = denormalise(output, mean_kw=spec.load.mean, std_kw=spec.load.std)
-    if not (np.abs(denormalised) <= MAX_VALUE_KW).all():
+    if loads_kw.shape != (spec.horizon,):
+        raise ValueError(f"the model answered shape {loads_kw.shape}, not ({spec.horizon},)")
+    if not (np.abs(loads_kw) <= MAX_VALUE_KW).all():
         raise ValueError("the model answered a value that is not a power")
     end_s = int(window.times_s[-1]) + spec.resolution_s
     edges = _edges(end_s, spec.resolution_s, spec.horizon)
@@ -73,7 +72,7 @@ def forecast(output: NDArray[np.float32], window: LoadSeries, spec: ForecastSpec
                     ]
                 ),
             )
-            for i, kw in enumerate(denormalised.tolist())
+            for i, kw in enumerate(loads_kw.tolist())
         ]
     )
     return Forecast(_utc(int(window.times_s[0])), edges[0], steps)

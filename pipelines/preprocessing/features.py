@@ -1,13 +1,13 @@
 """The model's inputs: the load and the cycles of the calendar, normalised."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.preprocessing.series import LoadSeries, regular_series
+from pipelines.preprocessing.series import LoadSeries
 from pipelines.preprocessing.wall_clock import Seconds, to_local
 from pipelines.spec import LOAD, Feature, FeatureName, ForecastSpec, Scaling
 
@@ -72,9 +72,7 @@ def _scaled(raw: NDArray[np.float64], scaling: Scaling) -> NDArray[np.float32]:
 
 def known_input(spec: ForecastSpec) -> NDArray[np.float32]:
     """The tensor of the spec's known request: shape (1, window, feature), normalised."""
-    known = spec.known_request
-    history = regular_series(known.start, np.array(known.history_kw), resolution_s=spec.resolution_s)
-    return model_input(history, spec)
+    return model_input(spec.known_history, spec)
 
 
 def model_input(window: LoadSeries, spec: ForecastSpec) -> NDArray[np.float32]:
@@ -84,6 +82,16 @@ def model_input(window: LoadSeries, spec: ForecastSpec) -> NDArray[np.float32]:
     load = spec.load
     filled[:, spec.features.index(load)] = (window.kw - load.mean) / load.std
     return filled[np.newaxis]
+
+
+def batch_input(windows: Sequence[LoadSeries], spec: ForecastSpec) -> NDArray[np.float32]:
+    """The tensor of some windows: shape (n, window, feature), normalised.
+
+    Its first rows are theirs; the last is repeated up to a size that the model is compiled for.
+    """
+    inputs = [model_input(window, spec) for window in windows]
+    size = next((size for size in spec.batch_sizes if size >= len(inputs)), len(inputs))
+    return np.concatenate([*inputs, *[inputs[-1]] * (size - len(inputs))]) if size > 1 else inputs[0]
 
 
 @lru_cache(maxsize=32)

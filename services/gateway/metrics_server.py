@@ -113,7 +113,7 @@ class _All(Collector):
         is_open = GaugeMetricFamily(
             "wattgate_breaker_open", "1 where calls are kept from the target.", labels=("target",)
         )
-        for target in self._gateway.targets:
+        for target in self._gateway.engine.targets:
             is_open.add_metric((target.address,), target.breaker.is_open)
         yield is_open
         ready = GaugeMetricFamily(

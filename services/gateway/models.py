@@ -9,9 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.postprocessing import denormalise
-from pipelines.preprocessing.features import known_input
-from pipelines.spec import SIGNATURE, ForecastSpec
+from pipelines.preprocessing.series import LoadSeries
+from pipelines.spec import ForecastSpec
 from services.core.errors import (
     ModelFailedError,
     ModelNotFoundError,
@@ -32,19 +31,17 @@ class ModelServer(Protocol):
         """The versions that are available, the newest first; at least one."""
         ...
 
-    async def predict(
-        self,
-        model: str,
-        version: int,
-        signature: str,
-        inputs: dict[str, NDArray[np.float32]],
-        output: str,
-        *,
-        timeout_s: float,
-    ) -> NDArray[np.generic]:
-        """One output of one signature of one version.
+    async def spec(self, model: str, version: int, *, timeout_s: float) -> ForecastSpec:
+        """The spec of one version. Raises ValueError where what is there is none."""
+        ...
 
-        Raises VersionGoneError where the model server no longer has that version.
+    async def forecast_kw(
+        self, model: "ServedModel", windows: Sequence[LoadSeries], *, timeout_s: float
+    ) -> NDArray[np.float64]:
+        """The loads that follow windows of the model's length: shape (n, horizon), kW.
+
+        Raises VersionGoneError where the model server no longer has that version, and ModelFailedError
+        where it answers something else.
         """
         ...
 
@@ -158,10 +155,7 @@ class Models:
     async def _read(self, name: str, version: int) -> ServedModel | None:
         """A version with its spec and the signature to ask; None where it does not answer rightly."""
         try:
-            document = await self._server.predict(
-                name, version, SIGNATURE, {}, SIGNATURE, timeout_s=self._timeout_s
-            )
-            spec = ForecastSpec.model_validate_json(document.item())
+            spec = await self._server.spec(name, version, timeout_s=self._timeout_s)
         except (ModelFailedError, ValueError) as error:
             self._warn_once(name, version, f"has no forecast spec that can be read here: {error}")
             return None
@@ -180,26 +174,9 @@ class Models:
     async def _answers_rightly(self, model: ServedModel) -> bool:
         spec = model.spec
         try:
-            answer = await ask(self._server, model, known_input(spec), timeout_s=self._timeout_s)
+            known_kw = await self._server.forecast_kw(model, [spec.known_history], timeout_s=self._timeout_s)
         except ModelFailedError:
             return False
-        forecast_kw = denormalise(answer[0], mean_kw=spec.load.mean, std_kw=spec.load.std)
         return bool(
-            np.allclose(forecast_kw, spec.known_request.forecast_kw, rtol=0, atol=_TOLERANCE * spec.load.std)
+            np.allclose(known_kw[0], spec.known_request.forecast_kw, rtol=0, atol=_TOLERANCE * spec.load.std)
         )
-
-
-async def ask(
-    server: ModelServer, model: ServedModel, windows: NDArray[np.float32], *, timeout_s: float
-) -> NDArray[np.float32]:
-    """A model's answers to windows, shape (n, window, feature): shape (n, horizon), normalised.
-
-    Raises ModelFailedError where it answers another shape or type.
-    """
-    spec = model.spec
-    answer = await server.predict(
-        model.name, model.version, model.signature, {spec.input: windows}, spec.output, timeout_s=timeout_s
-    )
-    if answer.shape != (len(windows), spec.horizon) or answer.dtype != np.float32:
-        raise ModelFailedError("The model server answered something that is not a forecast")
-    return answer.astype(np.float32, copy=False)

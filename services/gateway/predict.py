@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.postprocessing import Forecast, forecast
-from pipelines.preprocessing.features import model_input
 from pipelines.preprocessing.meter_file import read_meter_file
 from pipelines.preprocessing.series import LoadSeries, last_window, regular_series
 from pipelines.preprocessing.wall_clock import zone_named
@@ -23,8 +22,8 @@ from services.core.errors import DeadlineError, InvalidRequestError, ModelFailed
 from services.core.telemetry import traces
 from services.core.telemetry.calls import note, note_input
 from services.gateway.admission import Admission
-from services.gateway.metrics import FEATURES_SECONDS, READ_SECONDS, timed
-from services.gateway.models import Models, ModelServer, ServedModel, VersionGoneError, ask
+from services.gateway.metrics import READ_SECONDS, timed
+from services.gateway.models import Models, ModelServer, ServedModel, VersionGoneError
 
 T = TypeVar("T")
 
@@ -101,26 +100,14 @@ class Predictor:
 
         Raises VersionGoneError, ModelUnavailableError, ModelFailedError, DeadlineError.
         """
-        spec = model.spec
-        timeout_s = deadline.for_upstream_s()
-        with traces.step("make model input"), timed(FEATURES_SECONDS):
-            inputs = _batch(windows, spec)
-        answers = await ask(self.server, model, inputs, timeout_s=timeout_s)
+        answers = await self.server.forecast_kw(model, windows, timeout_s=deadline.for_upstream_s())
         try:
-            # What was added to fill the batch up is left.
             return [
-                Prediction(model, forecast(answer, window, spec))
-                for answer, window in zip(answers, windows, strict=False)
+                Prediction(model, forecast(kw, window, model.spec))
+                for kw, window in zip(answers, windows, strict=True)
             ]
         except ValueError as error:
             raise ModelFailedError("The model server answered something that is not a forecast") from error
-
-
-def _batch(windows: Sequence[LoadSeries], spec: ForecastSpec) -> NDArray[np.float32]:
-    """The model's input, shape (n, window, feature): filled up to a size that the model is compiled for."""
-    inputs = [model_input(window, spec) for window in windows]
-    size = next((size for size in spec.batch_sizes if size >= len(inputs)), len(inputs))
-    return np.concatenate([*inputs, *[inputs[-1]] * (size - len(inputs))]) if size > 1 else inputs[0]
 
 
 async def read_window(history: History, spec: ForecastSpec, deadline: Deadline) -> LoadSeries:

@@ -1,7 +1,7 @@
 """Everything the gateway can be told, each by an environment variable GATEWAY_<NAME>."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -18,6 +18,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.gateway.policy import Scope
+
+TFSERVING: Final = "tfserving"
+BENTOML: Final = "bentoml"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -97,8 +100,12 @@ class Settings(BaseSettings):
     database_url: str
     """User table: sqlite:///path/users.db or postgresql://user:password@host/database."""
 
+    engine: Literal["tfserving", "triton", "bentoml"] = TFSERVING
+    """What the models run on. tfserving: TensorFlow Serving, stock or embedded. triton: any server of the
+    Open Inference Protocol over gRPC (Triton, KServe, MLServer). bentoml: services/bento, over HTTP."""
     model_server: str = "localhost:8500"
-    """gRPC targets of the model servers, with commas between: host:port, dns:///host:port, unix:path."""
+    """gRPC targets of the model servers, with commas between: host:port, dns:///host:port, unix:path. Of
+    BentoML the one URL."""
     model_server_ca: FilePath | None = None
     """PEM of the one authority that signs the model servers' certificates; none: no TLS."""
     model_server_certificate: FilePath | None = None
@@ -162,6 +169,8 @@ class Settings(BaseSettings):
             raise ValueError("model_server_certificate and model_server_key go together")
         if self.model_server_certificate and not self.model_server_ca:
             raise ValueError("model_server_certificate is shown over TLS only: name model_server_ca")
+        if (self.engine == BENTOML) != self.model_server.startswith(("http://", "https://")):
+            raise ValueError("model_server is a URL where engine is bentoml, and nowhere else")
         return self
 
     @model_validator(mode="after")

@@ -1,15 +1,13 @@
 """The one place that builds the object graph."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.core.errors import UserStoreUnavailableError
-from services.gateway.adapters.balancing import Balancer
-from services.gateway.adapters.targets import Target, credentials
-from services.gateway.adapters.tfserving import TensorFlowServing
+from services.gateway.adapters.engines import Engine, open_engine
 from services.gateway.admission import Admission
 from services.gateway.entrance import Entrance
 from services.gateway.issuers import Issuer
@@ -39,10 +37,9 @@ class Gateway:
     quotas: Quotas
     entrance: Entrance
     models: Models
-    model_server: TensorFlowServing
+    engine: Engine
     admission: Admission
     predictor: Predictor
-    targets: Sequence[Target]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the process was told to stop: it answers what it is asked, but is not ready for more."""
 
@@ -64,16 +61,12 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         passwords = Passwords(_secret(settings.password_pepper), _secret(settings.password_pepper_before))
         database = Database(settings.database_url)
         issuers = {trusted.issuer: Issuer(trusted) for trusted in settings.trusted_issuers}
-        trust = credentials(
-            settings.model_server_ca, settings.model_server_certificate, settings.model_server_key
-        )
         await database.migrate()
+        engine = open_engine(settings)
     except (ValueError, TypeError, OSError, UserStoreUnavailableError) as error:
         raise StartError("; ".join([str(error), *getattr(error, "__notes__", ())])) from error
     tokens = Tokens(keys, settings.token_issuer, settings.token_audience, settings.token_lifetime_s)
-    balancer = Balancer([Target(address, trust) for address in settings.model_servers])
-    server = TensorFlowServing(balancer)
-    models = Models(server, settings.models, timeout_s=settings.timeout_s)
+    models = Models(engine.server, settings.models, timeout_s=settings.timeout_s)
     admission = Admission(settings.max_in_flight, settings.max_queued, settings.max_queue_s)
     quotas = Quotas(settings.forecasts_per_minute)
     login = Login(
@@ -99,16 +92,15 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             quotas,
             Entrance(login, quotas),
             models,
-            server,
+            engine,
             admission,
-            Predictor(models, server, admission),
-            balancer.targets,
+            Predictor(models, engine.server, admission),
         )
     finally:
         for watch in watches:
             watch.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
-        await balancer.close()
+        await engine.close()
         await database.close()
 
 

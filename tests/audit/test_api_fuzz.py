@@ -26,7 +26,7 @@ from wattgate.tfserving.methods import GET_MODEL_METADATA, GET_MODEL_STATUS, PRE
 from wattgate.tfserving.v1.get_model_metadata_pb2 import GetModelMetadataRequest
 from wattgate.tfserving.v1.get_model_status_pb2 import GetModelStatusRequest
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "80"))
 HEADER, _, ROWS = SAMPLE.read_bytes().partition(b"\n")
 # The last week and a little more.
 CSV = b"\n".join([HEADER, *ROWS.splitlines()[-700:], b""])

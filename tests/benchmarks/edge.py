@@ -27,15 +27,21 @@ from services.local.home import Home
 from services.local.pair import GATEWAY, HOST, Pair, PairError, Ports, running_pair
 from services.local.ports import free_ports
 from tests.benchmarks import edge_report
-from tests.benchmarks.edge_clients import GrpcForecast, HttpsCall, csv_request, upload_request
+from tests.benchmarks.edge_clients import (
+    GrpcForecast,
+    HttpsCall,
+    csv_request,
+    last_week,
+    upload_request,
+)
 from tests.benchmarks.edge_parts import parts, read_window
 from tests.benchmarks.measure import Call, by_turns
 from tests.benchmarks.predict_clients import GrpcPredict
-from tests.benchmarks.servers import MODEL, MODELS, SAMPLE, StartError, listening
+from tests.benchmarks.servers import MODEL, MODELS, StartError, listening
 from wattgate.client import HttpsClient
 
 VERSION = MODELS / MODEL / "1"
-WEEK, YEAR = 7 * 96, 365 * 96
+YEAR = 365 * 96
 LONG_FILES_PER = 5
 """One long file for so many short ones."""
 STARTS = 3
@@ -56,7 +62,7 @@ def main() -> None:
                 with get_console().status("Starting"):
                     pair = stack.enter_context(running_pair(home.folder, ports, MODELS))
                 token = _login(pair)
-                week = _last_week()
+                week = last_week()
                 samples_s = _edges(home, ports, token, week, n)
                 samples_s |= _long_files(home, ports, token, week, max(n // LONG_FILES_PER, 1))
                 rss_mb = psutil.Process(pair.processes[GATEWAY].pid).memory_info().rss / 1e6
@@ -86,11 +92,6 @@ def _login(pair: Pair) -> str:
         return https.login(demo.username, demo.password)
 
 
-def _last_week() -> bytes:
-    header, *rows = SAMPLE.read_bytes().splitlines(keepends=True)
-    return b"".join([header, *rows[-WEEK:]])
-
-
 def _year(week: bytes, zone: ZoneInfo) -> bytes:
     """A year that ends with the week, in the same dialect: the week's values over and over."""
     header, *rows = week.decode().splitlines()
@@ -109,7 +110,7 @@ def _edges(home: Home, ports: Ports, token: str, week: bytes, n: int) -> dict[st
     with contextlib.ExitStack() as stack:
         echo = stack.enter_context(_echo(home, upload, reply))
         direct = stack.enter_context(GrpcPredict(f"{HOST}:{ports.model_server}"))
-        rpc = stack.enter_context(GrpcForecast(HOST, ports.grpc, home.ca_file, token))
+        rpc = stack.enter_context(GrpcForecast(f"{HOST}:{ports.grpc}", home.ca_file, token))
         https = stack.enter_context(HttpsCall(HOST, ports.https, home.ca_file, upload))
         legacy = stack.enter_context(
             HttpsCall(HOST, ports.https, home.ca_file, upload_request(MODEL, token, week))

@@ -12,10 +12,12 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.benchmarks.servers import SAMPLE
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceStub
 
 TIMEOUT_S = 30.0
+WEEK = 7 * 96
 HOSTNAME = "localhost"
 """The one that the certificate is for."""
 
@@ -30,13 +32,15 @@ class HttpsCall:
     A socket and no more: what a client library takes is not the gateway's.
     """
 
-    def __init__(self, host: str, port: int, ca_file: Path, request: bytes) -> None:
-        """Connect."""
+    def __init__(
+        self, host: str, port: int, ca_file: Path | None, request: bytes, *, name: str = HOSTNAME
+    ) -> None:
+        """Connect to who has a certificate of that name."""
         self._request = request
         plain = socket.create_connection((host, port), timeout=TIMEOUT_S)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         trust = ssl.create_default_context(cafile=ca_file)
-        self._socket = trust.wrap_socket(plain, server_hostname=HOSTNAME)
+        self._socket = trust.wrap_socket(plain, server_hostname=name)
 
     def reply(self) -> tuple[bytes, bytes]:
         """Head and body of the answer. Raises RuntimeError for any status but 200."""
@@ -72,18 +76,24 @@ class HttpsCall:
         self._socket.close()
 
 
-def request(path: str, token: str, media_type: str, body: bytes) -> bytes:
+def request(path: str, token: str, media_type: str, body: bytes, *, host: str = HOSTNAME) -> bytes:
     """A whole POST."""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: {HOSTNAME}\r\nAuthorization: Bearer {token}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
         f"Content-Type: {media_type}\r\nContent-Length: {len(body)}\r\nAccept: */*\r\n\r\n"
     )
     return head.encode() + body
 
 
-def csv_request(model: str, token: str, csv: bytes) -> bytes:
+def last_week() -> bytes:
+    """The end of the sample, as much as a model sees."""
+    header, *rows = SAMPLE.read_bytes().splitlines(keepends=True)
+    return b"".join([header, *rows[-WEEK:]])
+
+
+def csv_request(model: str, token: str, csv: bytes, *, host: str = HOSTNAME) -> bytes:
     """The full call, as POST /v1/models/MODEL:forecast takes a CSV."""
-    return request(f"/v1/models/{model}:forecast", token, "text/csv", csv)
+    return request(f"/v1/models/{model}:forecast", token, "text/csv", csv, host=host)
 
 
 def multipart(csv: bytes) -> tuple[str, bytes]:
@@ -103,12 +113,12 @@ def upload_request(model: str, token: str, csv: bytes) -> bytes:
 class GrpcForecast:
     """ForecastService/Forecast by a blocking stub, over TLS, with a token."""
 
-    def __init__(self, host: str, port: int, ca_file: Path, token: str) -> None:
-        """Open a channel."""
+    def __init__(self, target: str, ca_file: Path | None, token: str, *, name: str = HOSTNAME) -> None:
+        """Open a channel to who has a certificate of that name; its connection is its own."""
         self._channel = grpc.secure_channel(
-            f"{host}:{port}",
-            grpc.ssl_channel_credentials(ca_file.read_bytes()),
-            options=[("grpc.ssl_target_name_override", HOSTNAME)],
+            target,
+            grpc.ssl_channel_credentials(ca_file.read_bytes() if ca_file else None),
+            options=[("grpc.ssl_target_name_override", name), ("grpc.use_local_subchannel_pool", 1)],
         )
         self._stub = ForecastServiceStub(self._channel)
         self._metadata: Any = [("authorization", f"Bearer {token}")]

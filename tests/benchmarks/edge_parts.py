@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from starlette.requests import Request
 
-from pipelines.postprocessing import forecast
+from pipelines.postprocessing import Forecast, denormalise, forecast
 from pipelines.preprocessing.features import model_input
 from pipelines.preprocessing.meter_file import read_meter_file
 from pipelines.preprocessing.series import LoadSeries, last_window
@@ -65,6 +65,8 @@ async def _parts(
 ) -> dict[str, list[float]]:
     media_type, form = multipart(csv)
     async with open_gateway(settings) as gateway:
+        server = gateway.engine.tfserving
+        assert server is not None
         await gateway.models.refresh(name)
         model = gateway.models.served(name)
         spec = model.spec
@@ -72,12 +74,17 @@ async def _parts(
         inputs = {spec.input: model_input(window, spec)}
 
         async def hop() -> NDArray[Any]:
-            return await gateway.model_server.predict(
+            return await server.predict(
                 name, model.version, model.signature, inputs, spec.output, timeout_s=CALL_TIMEOUT_S
             )
 
         output = (await hop())[0]
-        prediction = Prediction(model, forecast(output, window, spec))
+
+        def forecasted() -> Forecast:
+            kw = denormalise(output, mean_kw=spec.load.mean, std_kw=spec.load.std)
+            return forecast(kw, window, spec)
+
+        prediction = Prediction(model, forecasted())
 
         async def parse() -> object:
             return read_window(csv, spec)
@@ -86,7 +93,7 @@ async def _parts(
             return model_input(window, spec)
 
         async def postprocess() -> object:
-            return forecast(output, window, spec)
+            return forecasted()
 
         async def reply() -> object:
             return ForecastOut.of(prediction).model_dump_json()
@@ -100,7 +107,7 @@ async def _parts(
             "parse": parse,
             "features": features,
             "hop": hop,
-            "empty_hop": lambda: gateway.model_server.available_versions(name, timeout_s=CALL_TIMEOUT_S),
+            "empty_hop": lambda: server.available_versions(name, timeout_s=CALL_TIMEOUT_S),
             "postprocess": postprocess,
             "reply": reply,
             "rpc_reply": rpc_reply,

@@ -4,10 +4,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich import get_console
-
 from tests.benchmarks.measure import figures, machine
-from tests.benchmarks.report import keep_report, keep_samples, plot, table
+from tests.benchmarks.noise import noise, said
+from tests.benchmarks.report import Sheet, keep_report, keep_samples, plot, show
 
 NAME = "edge"
 RUNGS = ("direct_grpc", "tls_echo", "grpc_edge", "https_edge", "https_legacy")
@@ -61,12 +60,10 @@ def report(
     spent = _spent(p50_ms, parts_ms)
     with plot(NAME, width=10) as (plotted, (axes,)):
         _draw(axes, spent)
-    console = get_console()
     rows = {
         name: [f"{value:.3f}", f"{TARGETS[name]:g}" if name in TARGETS else "", _verdict(name, value)]
         for name, value in found.items()
     }
-    console.print(table(("one week to the compiled GRU", "here", "at most", ""), rows))
     part_rows = {
         f"{part} (derived)" if part in DERIVED else part: [
             f"{call[part]:.3f}" if part in call else "" for call in spent.values()
@@ -74,8 +71,16 @@ def report(
         for part in PARTS
     }
     part_rows["all"] = [f"{sum(call.values()):.3f}" for call in spent.values()]
-    console.print(table(("ms spent on", *spent), part_rows))
-    console.print(f"{report_file}, {samples_file}, {plotted}")
+    sheets = [
+        Sheet(("one week to the compiled GRU", "here", "at most", ""), rows),
+        Sheet(("ms spent on", *spent), part_rows),
+    ]
+    show(
+        NAME,
+        sheets,
+        said(noise({name: samples_s[name] for name in RUNGS})),
+        [report_file, samples_file, plotted],
+    )
 
 
 def _verdict(name: str, value: float) -> str:

@@ -13,14 +13,14 @@ from pathlib import Path
 import grpc
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
-from rich import get_console
 from rich.progress import track
 
 from pipelines.preprocessing.features import known_input
 from pipelines.spec import ForecastSpec
 from tests.benchmarks.measure import machine
+from tests.benchmarks.noise import noise, said
 from tests.benchmarks.predict_clients import GrpcPredict
-from tests.benchmarks.report import keep_report, keep_samples, plot, table
+from tests.benchmarks.report import Sheet, keep_report, keep_samples, plot, show
 from tests.benchmarks.servers import MODEL, shipped_pair
 from wattgate.client import HttpsClient
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
@@ -145,13 +145,13 @@ def _report(seconds: dict[str, list[float]], n: int) -> None:
         axes.barh(list(ms), [1000 / value for value in ms.values()])
         axes.set(xlabel="windows a second", title=f"Windows to the {MODEL}")
     rows = {name: (f"{value:.3f}", f"{1000 / value:.0f}") for name, value in ms.items()}
-    console = get_console()
-    console.print(table(("one window", "ms", "a second"), rows))
-    console.print(
+    told = (
         f"A stream is {report['single_over_stream']} times as fast as calls (target 3 or more) and reaches "
         f"{report['stream_share_of_direct']} of the model server's own throughput (0.6 or more); "
-        f"{FLEET:,} meters take {report['fleet_s']} s. {kept}, {samples_file}, {plotted}"
+        f"{FLEET:,} meters take {report['fleet_s']} s."
     )
+    sheet = Sheet(("one window", "ms", "a second"), rows)
+    show(NAME, [sheet], [told, *said(noise(seconds))], [kept, samples_file, plotted])
 
 
 if __name__ == "__main__":

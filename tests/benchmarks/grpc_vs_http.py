@@ -22,7 +22,7 @@ from pipelines.preprocessing.features import known_input
 from pipelines.spec import ForecastSpec
 from services.local.pair import HOST
 from tests.benchmarks import grpc_vs_http_report
-from tests.benchmarks.load import ROUNDS, under_load
+from tests.benchmarks.closed_loop import ROUNDS, under_load
 from tests.benchmarks.measure import Call, by_turns, cpu_ms
 from tests.benchmarks.predict_clients import GrpcPredict, HttpPredict
 from tests.benchmarks.servers import MODEL, StartError, model_server

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from rich import get_console
 
-from tests.benchmarks.load import Load
+from tests.benchmarks.closed_loop import Load
 from tests.benchmarks.measure import figures, machine
-from tests.benchmarks.report import draw_boxes, keep_report, keep_samples, plot, table
+from tests.benchmarks.noise import noise, said
+from tests.benchmarks.report import Sheet, draw_boxes, keep_report, keep_samples, plot, show
 from tests.benchmarks.servers import MODEL
 
 NAME = "grpc-vs-http"
@@ -64,15 +64,14 @@ def report(
     with plot(NAME, width=10, panels=2) as (plotted, (left, right)):
         draw_boxes(left, samples_s, f"One window to the {MODEL}")
         _draw_parts(right, protocols, breakdown)
-    console = get_console()
-    console.print(_thesis_table(protocols))
-    console.print(_parts_table(protocols, breakdown))
-    console.print(_callers_table(concurrency))
     codec = {name: found["encode_ms"] + found["decode_ms"] for name, found in breakdown.items()}
-    console.print(
+    sheets = [_thesis_table(protocols), _parts_table(protocols, breakdown), _callers_table(concurrency)]
+    told = [
         f"HTTP takes {ratio} times as long as gRPC in the median. JSON takes the client "
-        f"{codec['http']:.2f} ms, protocol buffers {codec['grpc']:.2f}. {kept}, {samples_file}, {plotted}"
-    )
+        f"{codec['http']:.2f} ms, protocol buffers {codec['grpc']:.2f}.",
+        *said(noise(samples_s)),
+    ]
+    show(NAME, sheets, told, [kept, samples_file, plotted])
 
 
 def _p50_ms(samples_s: Sequence[float]) -> float:
@@ -85,7 +84,7 @@ def _thesis_table(protocols: Mapping[str, Mapping[str, float]]) -> object:
         ours = [protocols[name][column] for column in ("mean_ms", "std_ms", "p50_ms", "p95_ms", "p99_ms")]
         rows[name] = [*(f"{ms:.2f}" for ms in ours), *(f"{ms:.1f}" for ms in THESIS_MS[name])]
     columns = ("protocol", "mean", "std", "p50", "p95", "p99", "thesis mean", "thesis std")
-    return table(columns, rows, title=f"One window to the {MODEL}, ms")
+    return Sheet(columns, rows, title=f"One window to the {MODEL}, ms")
 
 
 def _parts_table(
@@ -101,7 +100,7 @@ def _parts_table(
         for name in PROTOCOLS
     }
     columns = ("protocol", "encode", "empty call", "decode", "fresh connection", "cpu", "bytes out", "back")
-    return table(columns, rows, title="What it is made of: p50, ms")
+    return Sheet(columns, rows, title="What it is made of: p50, ms")
 
 
 def _callers_table(concurrency: Mapping[str, Mapping[str, float]]) -> object:
@@ -109,7 +108,7 @@ def _callers_table(concurrency: Mapping[str, Mapping[str, float]]) -> object:
         name.replace("_", " by "): [f"{found[key]:.1f}" for key in ("requests_per_s", "p50_ms", "p99_ms")]
         for name, found in concurrency.items()
     }
-    return table(("callers", "a second", "p50 ms", "p99 ms"), rows, title="At once")
+    return Sheet(("callers", "a second", "p50 ms", "p99 ms"), rows, title="At once")
 
 
 def _draw_parts(

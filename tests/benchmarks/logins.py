@@ -15,7 +15,6 @@ from multiprocessing import get_context
 
 import httpx
 import numpy as np
-from rich import get_console
 from rich.progress import track
 
 from services.gateway.store.database import Database
@@ -24,7 +23,8 @@ from services.gateway.store.users import UserStore
 from services.local.home import DEMO_USER, Home
 from services.local.pair import Demo
 from tests.benchmarks.measure import figures, machine
-from tests.benchmarks.report import draw_boxes, keep_report, keep_samples, plot, table
+from tests.benchmarks.noise import noise, said
+from tests.benchmarks.report import Sheet, draw_boxes, keep_report, keep_samples, plot, show
 from tests.benchmarks.servers import MODEL, SAMPLE, shipped_pair
 
 NAME = "logins"
@@ -184,16 +184,16 @@ def _report(
         draw_boxes(left, refused, "Refused logins")
         draw_boxes(right, loads, f"{len(loads['login'])} logins at once")
     shown = ("p50_ms", "p95_ms", "p99_ms", "max_ms")
-    console = get_console()
+    sheets = []
     for title, rows in (("Refused logins", kinds), ("While many log in", beside)):
         cells = {name: [f"{found[each]:.1f}" for each in shown] for name, found in rows.items()}
-        console.print(table(("", *(each.removesuffix("_ms") + " ms" for each in shown)), cells, title=title))
-    console.print(
+        sheets.append(Sheet(("", *(each.removesuffix("_ms") + " ms" for each in shown)), cells, title))
+    told = (
         f"Medians, over a wrong password's: unknown {ratios['unknown_over_wrong']}, disabled "
         f"{ratios['disabled_over_wrong']} (0.95 to 1.05); unknown is the slower one of two in {auc:.0%}. "
-        f"/livez p99 {beside['livez']['p99_ms']:.0f} ms (below 100). Answers: {report['outcomes']}. "
-        f"{kept}, {samples_file}, {plotted}"
+        f"/livez p99 {beside['livez']['p99_ms']:.0f} ms (below 100). Answers: {report['outcomes']}."
     )
+    show(NAME, sheets, [told, *said(noise(refused))], [kept, samples_file, plotted])
 
 
 def _auc(one: list[float], other: list[float]) -> float:

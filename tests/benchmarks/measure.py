@@ -4,6 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from types import MappingProxyType
@@ -81,6 +82,7 @@ def figures(samples_s: Sequence[float]) -> dict[str, float]:
 def machine() -> dict[str, object]:
     """Where and with what it was measured."""
     return {
+        "at": datetime.now(UTC).strftime("%Y-%m-%d"),
         "cpus": os.cpu_count(),
         "processor": _processor(),
         "system": platform.platform(),

@@ -16,15 +16,16 @@ from rich import get_console
 from pipelines.preprocessing.features import known_input
 from services.local.pair import HOST
 from tests.benchmarks import model_server_report
+from tests.benchmarks.closed_loop import ROUNDS, under_load
 from tests.benchmarks.engines import engine
-from tests.benchmarks.load import ROUNDS, under_load
+from tests.benchmarks.engines.open_inference import OpenInferencePredict
 from tests.benchmarks.measure import Call, by_turns
 from tests.benchmarks.predict_clients import GrpcPredict, HttpPredict
-from tests.benchmarks.servers import MODEL, MODELS, Served, StartError, model_server
+from tests.benchmarks.servers import BATCHING, MODEL, MODELS, Served, StartError, model_server
 
 SIGNATURE = "compiled"
 VERSION = MODELS / MODEL / "1"
-BATCHING = Path("services") / "serving" / "config" / "batching.config"
+
 CALLERS = (1, 32)
 TOLERANCE = 1e-5
 """How far another engine's figures may be from ours."""
@@ -33,7 +34,7 @@ TOLERANCE = 1e-5
 def main() -> None:
     """Measure, print the tables, keep report, samples and plot."""
     asked = _arguments()
-    pythons, missing = _environments(asked.engines)
+    pythons, missing = engine.environments(asked.engines)
     from services.serving.saved_model import SavedModel
 
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
@@ -54,7 +55,11 @@ def main() -> None:
         with contextlib.ExitStack() as others:
             engines = _started(others, pythons, logs, missing)
             latencies_s = by_turns(
-                calls | {name: partial(client.predict, window) for name, client in engines.items()},
+                calls
+                | {
+                    name: partial(client.predict, MODEL, SIGNATURE, spec.input, window)
+                    for name, client in engines.items()
+                },
                 asked.n,
                 tolerances=dict.fromkeys(engines, TOLERANCE),
             )
@@ -84,7 +89,7 @@ def _arguments() -> argparse.Namespace:
         "--engines",
         nargs="*",
         default=[],
-        choices=engine.names(),
+        choices=[name for name, one in engine.ENGINES.items() if one.adapter == engine.TRITON],
         help="servers to measure beside ours; each is installed on first use (default: none)",
     )
     asked = parser.parse_args()
@@ -93,35 +98,16 @@ def _arguments() -> argparse.Namespace:
     return asked
 
 
-def _environments(names: list[str]) -> tuple[dict[str, Path], dict[str, str]]:
-    """The Pythons of the engines, and why others have none."""
-    pythons, missing = {}, {}
-    console = get_console()
-    for name in names:
-        with console.status(name) as status:
-
-            def progress(line: str, name: str = name, status=status) -> None:
-                said = f"{name}: {line}"
-                status.update(said) if console.is_terminal else console.print(said)
-
-            try:
-                pythons[name] = engine.environment(name, progress)
-            except engine.EngineError as error:
-                missing[name] = str(error)
-    return pythons, missing
-
-
 def _started(
     stack: contextlib.ExitStack, pythons: dict[str, Path], logs: Path, missing: dict[str, str]
-) -> dict[str, engine.Client]:
+) -> dict[str, OpenInferencePredict]:
     """Clients of the engines that start; why others do not is added to what is missing."""
     clients = {}
     for name, python in pythons.items():
         with get_console().status(f"Starting {name}"):
             try:
-                clients[name] = stack.enter_context(
-                    engine.serving(name, python, VERSION, SIGNATURE, logs / f"{name}.log")
-                )
+                running = stack.enter_context(engine.serving(name, python, MODELS, logs / f"{name}.log"))
+                clients[name] = stack.enter_context(OpenInferencePredict(f"{HOST}:{running.port}"))
             except engine.EngineError as error:
                 missing[name] = str(error)
     return clients

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from rich import get_console
-
-from tests.benchmarks.load import Load
+from tests.benchmarks.closed_loop import Load
 from tests.benchmarks.measure import figures, machine
-from tests.benchmarks.report import draw_boxes, keep_report, keep_samples, plot, table
+from tests.benchmarks.noise import noise, said
+from tests.benchmarks.report import Sheet, draw_boxes, keep_report, keep_samples, plot, show
 
 NAME = "model-server"
 OWN = ("in_process", "grpc", "rest")
@@ -62,13 +61,13 @@ def report(
         ]
         for name, values in found.items()
     } | {name: ["-"] * 4 for name in missing}
-    console = get_console()
-    console.print(table(("one window, ms", "p50", "p95", "p99", "p50 over grpc"), rows))
-    for name, reason in missing.items():
-        console.print(f"{name} {reason}", markup=False)
     load_rows = {
         name.replace("_", ", "): [f"{value:.1f}" for value in values.values()]
         for name, values in throughput.items()
     }
-    console.print(table(("callers", "requests/s", "p50 ms", "p99 ms"), load_rows))
-    console.print(f"{kept}, {samples_file}, {plotted}")
+    sheets = [
+        Sheet(("one window, ms", "p50", "p95", "p99", "p50 over grpc"), rows),
+        Sheet(("callers", "requests/s", "p50 ms", "p99 ms"), load_rows),
+    ]
+    told = [*(f"{name} {reason}" for name, reason in missing.items()), *said(noise(latencies_s))]
+    show(NAME, sheets, told, [kept, samples_file, plotted])

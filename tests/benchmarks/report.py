@@ -1,13 +1,16 @@
 """What benchmarks keep and show: samples and report in files, tables and plots."""
 
 import csv
+import gzip
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from rich.console import Console
 from rich.table import Table
 
 OUT = Path("build") / "bench"
@@ -16,8 +19,8 @@ OUT = Path("build") / "bench"
 def keep_samples(name: str, samples_s: Mapping[str, Sequence[float]]) -> Path:
     """Write every sample, one row each, ms; answers the file."""
     OUT.mkdir(parents=True, exist_ok=True)
-    file = OUT / f"{name}.samples.csv"
-    with file.open("w", newline="") as out:
+    file = OUT / f"{name}.samples.csv.gz"
+    with gzip.open(file, "wt", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(["series", "index", "ms"])
         for series, samples in samples_s.items():
@@ -33,14 +36,44 @@ def keep_report(name: str, report: Mapping[str, object]) -> Path:
     return file
 
 
-def table(columns: Sequence[str], rows: Mapping[str, Sequence[str]], *, title: str | None = None) -> Table:
-    """A table of named rows of numbers; the first column is that of the names."""
-    drawn = Table(columns[0], title=title)
-    for column in columns[1:]:
-        drawn.add_column(column, justify="right")
-    for name, cells in rows.items():
-        drawn.add_row(name, *cells)
-    return drawn
+class Sheet(NamedTuple):
+    """A table of named rows of numbers."""
+
+    columns: Sequence[str]
+    """Their heads; the first column is that of the names."""
+    rows: Mapping[str, Sequence[str]]
+    title: str | None = None
+
+    def drawn(self) -> Table:
+        """For a terminal."""
+        table = Table(self.columns[0], title=self.title)
+        for column in self.columns[1:]:
+            table.add_column(column, justify="right")
+        for name, cells in self.rows.items():
+            table.add_row(name, *cells)
+        return table
+
+    def markdown(self) -> str:
+        """For a page."""
+        lines = [
+            self.columns,
+            ["---", *["---:"] * (len(self.columns) - 1)],
+            *([name, *cells] for name, cells in self.rows.items()),
+        ]
+        head = [f"**{self.title}**", ""] if self.title else []
+        return "\n".join([*head, *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def show(name: str, sheets: Sequence[Sheet], said: Sequence[str], files: Sequence[Path]) -> None:
+    """Print what was found and where it was kept, and write it for `make report`."""
+    # What is no terminal has no width that tables would have to keep to.
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    for sheet in sheets:
+        console.print(sheet.drawn())
+    for line in said:
+        console.print(line, markup=False)
+    console.print(", ".join(map(str, files)))
+    (OUT / f"{name}.md").write_text("\n\n".join([*(sheet.markdown() for sheet in sheets), *said]) + "\n")
 
 
 @contextmanager

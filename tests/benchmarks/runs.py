@@ -1,6 +1,7 @@
 """Benchmarks as their tests run them, and what they keep."""
 
 import csv
+import gzip
 import json
 import subprocess
 import sys
@@ -24,7 +25,7 @@ def read(name: str) -> tuple[dict[str, Any], dict[str, list[float]]]:
     """Its report, and its samples by series, s."""
     report = json.loads((REPOSITORY / f"build/bench/{name}.json").read_text())
     samples: dict[str, list[float]] = {}
-    with (REPOSITORY / report["samples_file"]).open() as file:
+    with gzip.open(REPOSITORY / report["samples_file"], "rt") as file:
         for sample in csv.DictReader(file):
             samples.setdefault(sample["series"], []).append(float(sample["ms"]) / 1000)
     return report, samples

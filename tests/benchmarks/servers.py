@@ -19,6 +19,7 @@ from services.local.pair import HOST, Pair, PairError, running_pair
 from services.local.ports import free_ports
 
 MODELS = Path("models")
+BATCHING = Path("services") / "serving" / "config" / "batching.config"
 SAMPLE = Path("samples") / "supermarket.csv"
 MODEL = "gru"
 START_TIMEOUT_S = 120
@@ -30,11 +31,12 @@ class StartError(Exception):
 
 
 class Served(NamedTuple):
-    """A model server: its ports, and its process."""
+    """A model server: its ports, its process, and how long that took until it listened."""
 
     grpc: int
     rest: int
     pid: int
+    start_s: float
 
 
 @contextmanager
@@ -87,16 +89,17 @@ def shipped_pair() -> Iterator[tuple[Pair, Home]]:
 
 
 @contextmanager
-def model_server(log: Path, *flags: str) -> Iterator[Served]:
+def model_server(log: Path, *flags: str, models: Path = MODELS) -> Iterator[Served]:
     """The embedded model server of the one model. Raises StartError."""
+    began = time.perf_counter()
     ports = free_ports(rest=True)
     command = [
         *(sys.executable, "-m", "services.serving", f"--bind_address={HOST}"),
         f"--port={ports.model_server}",
         f"--rest_api_port={ports.model_server_rest}",
         f"--model_name={MODEL}",
-        f"--model_base_path={(MODELS / MODEL).absolute()}",
+        f"--model_base_path={(models / MODEL).absolute()}",
         *flags,
     ]
     with listening(command, ports.model_server, log) as pid:
-        yield Served(ports.model_server, ports.model_server_rest, pid)
+        yield Served(ports.model_server, ports.model_server_rest, pid, time.perf_counter() - began)

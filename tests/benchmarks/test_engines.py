@@ -1,27 +1,25 @@
 """Other engines: what a folder holds, how one is called, installed and reported. None is installed here."""
 
+import gzip
 import json
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
-import grpc
 import numpy as np
 import pytest
 
 from tests.benchmarks import model_server_report
+from tests.benchmarks.closed_loop import Load
 from tests.benchmarks.engines import engine
-from tests.benchmarks.engines.open_inference import SERVICE, OpenInferencePredict, messages
-from tests.benchmarks.load import Load
 from tests.benchmarks.measure import by_turns
 from tests.benchmarks.servers import StartError, listening
+from tests.data import REPOSITORY
 
-WINDOW = np.arange(6, dtype=np.float32).reshape(1, 3, 2)
 OTHER = "# another lock\nno-such-package-anywhere==1.0 --hash=sha256:" + "0" * 64 + "\n"
 
 
-@pytest.mark.parametrize("name", engine.names())
+@pytest.mark.parametrize("name", engine.ENGINES)
 def test_every_engine_is_pinned_with_hashes_and_without_addresses(name):
-    lock = (engine.FOLDERS / name / "requirements.txt").read_text()
+    lock = (REPOSITORY / engine.ENGINES[name].lock).read_text()
     assert "://" not in lock
     entries = lock.replace("\\\n", "").splitlines()
     assert entries
@@ -30,49 +28,12 @@ def test_every_engine_is_pinned_with_hashes_and_without_addresses(name):
     assert "\ntensorflow-cpu==2.20.0 ; " in lock
 
 
-def test_the_client_sends_and_takes_raw_contents():
-    known = messages()
-    asked = []
-
-    def infer(request, _context):
-        asked.append(request)
-        answer = known["inference.ModelInferResponse"](raw_output_contents=request.raw_input_contents)
-        answer.outputs.add(name="forecast", datatype="FP32", shape=request.inputs[0].shape)
-        return answer
-
-    def ready(request, _context):
-        return known["inference.ModelReadyResponse"](ready=request.name == "gru")
-
-    methods = {
-        name: grpc.unary_unary_rpc_method_handler(
-            behaviour,
-            known[f"inference.{name}Request"].FromString,
-            known[f"inference.{name}Response"].SerializeToString,
-        )
-        for name, behaviour in (("ModelInfer", infer), ("ModelReady", ready))
-    }
-    server = grpc.server(ThreadPoolExecutor(1))
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, methods)])
-    port = server.add_insecure_port("127.0.0.1:0")
-    with OpenInferencePredict(f"127.0.0.1:{port}") as client:
-        assert not client.ready()
-        server.start()
-        assert client.ready()
-        np.testing.assert_array_equal(client.predict(WINDOW), WINDOW)
-    server.stop(None)
-    (request,) = asked
-    assert request.model_name == "gru"
-    assert (request.inputs[0].name, request.inputs[0].datatype) == ("window", "FP32")
-    assert list(request.raw_input_contents) == [WINDOW.tobytes()]
-
-
 def test_an_environment_is_made_once_for_a_lock_and_failure_says_why(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", "")
-    monkeypatch.setattr(engine, "FOLDERS", tmp_path / "engines")
-    lock = tmp_path / "engines" / "bare" / "requirements.txt"
-    lock.parent.mkdir(parents=True)
+    lock = tmp_path / "lock.txt"
     lock.write_text("# nothing\n")
+    monkeypatch.setitem(engine.ENGINES, "bare", engine.Engine(engine.TRITON, lock))
     told = []
     python = engine.environment("bare", told.append, within=tmp_path)
     assert python.exists()
@@ -134,7 +95,8 @@ def test_the_report_names_the_engines_that_were_measured_and_those_that_were_not
     assert report["quick_over_grpc"] == 1.5
     assert report["engines"]["absent"] == {"missing": "could not be installed: no registry"}
     assert report["absent_over_grpc"] is None
-    assert "quick,0,3.0" in (tmp_path / report["samples_file"]).read_text()
+    with gzip.open(tmp_path / report["samples_file"], "rt") as samples:
+        assert "quick,0,3.0" in samples.read()
     assert (tmp_path / "build/bench/model-server.png").exists()
     shown = capsys.readouterr().out
     assert "1.50" in shown

@@ -98,11 +98,11 @@ def step(name: str) -> AbstractContextManager[None]:
     return _child(_tracer, name, SpanKind.INTERNAL, {})
 
 
-def hop(method: str, target: str) -> AbstractContextManager[None]:
+def hop(method: str, target: str, *, system: str = "grpc") -> AbstractContextManager[None]:
     """A span around a call to another service for the current call."""
     if _tracer is None or calls.current() is None:
         return _NOTHING
-    attributes = {"rpc.system": "grpc", "rpc.method": method, "server.address": target}
+    attributes = {"rpc.system": system, "rpc.method": method, "server.address": target}
     return _child(_tracer, method, SpanKind.CLIENT, attributes)
 
 

@@ -17,6 +17,7 @@ from services.core.telemetry import traces
 from services.gateway.adapters.breaker import Breaker
 from services.gateway.metrics import called
 from services.gateway.secret_files import read_secret
+from wattgate.openinference.methods import MODEL_INFER
 from wattgate.tfserving.methods import GET_MODEL_STATUS, PREDICT
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,9 @@ _OPTIONS = (
     # Also the longest one attempt may take.
     ("grpc.min_reconnect_backoff_ms", 1_000),
 )
+_COMPUTING = {PREDICT, MODEL_INFER}
+"""Methods that have a model compute."""
+
 _FAULTS = {
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.INTERNAL,
@@ -124,7 +128,7 @@ class Target:
                 answer: bytes = await send(message, timeout=timeout_s, metadata=traces.outgoing())
             failed, code = False, "OK"
             self._heard_s = time.monotonic()
-            if method == PREDICT:
+            if method in _COMPUTING:
                 self._answered = (method, message)
         except grpc.aio.AioRpcError as error:
             code = error.code().name

@@ -19,7 +19,7 @@ from services.core.errors import (
     TooLargeError,
 )
 from services.core.telemetry.calls import caller, note
-from services.gateway.adapters.tfserving import shown
+from services.gateway.adapters.tfserving import TensorFlowServing, shown
 from services.gateway.rpc.calls import Context, deadline_of
 from services.gateway.wiring import Gateway
 from wattgate.tfserving.methods import (
@@ -97,6 +97,16 @@ def _reader(kind: type[Message], most: int) -> Callable[[bytes], _Sent]:
     return read
 
 
+def _tfserving(gateway: Gateway) -> TensorFlowServing:
+    """Who answers. Raises NotServedError where the models run on something else."""
+    if gateway.engine.tfserving is None:
+        raise NotServedError(
+            "The models here do not run on TensorFlow Serving, so nothing is passed through to it: call "
+            "wattgate.forecast.v1.ForecastService"
+        )
+    return gateway.engine.tfserving
+
+
 def _check_known(*messages: Message) -> None:
     """Raise InvalidRequestError for fields that nobody looks at here: whoever does, may fail at them."""
     if any(len(UnknownFieldSet(message)) for message in messages):
@@ -120,7 +130,7 @@ class _PassThrough:
             raise
         gateway.quotas.take(caller(), _windows(sent.message))
         async with gateway.admission.place(deadline):
-            return await gateway.model_server.forward(PREDICT, sent.raw, timeout_s=deadline.for_upstream_s())
+            return await _tfserving(gateway).forward(PREDICT, sent.raw, timeout_s=deadline.for_upstream_s())
 
     async def metadata(self, sent: _Sent, context: Context) -> bytes:
         """GetModelMetadata."""
@@ -138,7 +148,7 @@ class _PassThrough:
         if not sent.message.HasField("model_spec"):
             raise InvalidRequestError("Missing ModelSpec")
         self._check_served(sent.message.model_spec, unknown)
-        return await self._gateway.model_server.forward(method, sent.raw, timeout_s=deadline.for_upstream_s())
+        return await _tfserving(self._gateway).forward(method, sent.raw, timeout_s=deadline.for_upstream_s())
 
     def _check_served(self, spec: ModelSpec, unknown: str) -> None:
         """Other models of the model server do not exist here, as it says itself of those it has not."""

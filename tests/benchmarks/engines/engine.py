@@ -1,47 +1,69 @@
-"""An engine as the benchmark sees it: an environment of its own, made on first use, and a server in it."""
+"""An engine as benchmarks see it: an environment of its own, made on first use, and a server in it."""
 
-import importlib
 import subprocess
 import sys
 import time
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, Self
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+import grpc
+import httpx
+from rich import get_console
+from rich.status import Status
 
 from services.local.pair import HOST
 from services.local.ports import free_ports
+from tests.benchmarks.engines import MODEL
 from tests.benchmarks.servers import START_TIMEOUT_S, StartError, last_words, listening
+from wattgate.openinference.methods import MODEL_METADATA
+from wattgate.openinference.v2 import inference_pb2
 
 FOLDERS = Path(__file__).parent
 ENVIRONMENTS = Path("build") / "engines"
+
+_INSTALLED = "requirements.txt"
+"""Copy of the lock file, within the environment that was made by it."""
+
+TRITON, BENTOML = "triton", "bentoml"
+"""Adapters of the gateway, as GATEWAY_ENGINE names them."""
+
+
+class Engine(NamedTuple):
+    """A server that is not ours."""
+
+    adapter: str
+    """By which the gateway calls it."""
+    lock: Path
+    """What its environment holds."""
+
+
+ENGINES = {
+    "triton": Engine(TRITON, Path("requirements") / "triton.txt"),
+    "bentoml": Engine(BENTOML, Path("requirements") / "bentoml.txt"),
+    "mlserver": Engine(TRITON, FOLDERS / "mlserver" / "requirements.txt"),
+    "kserve": Engine(TRITON, FOLDERS / "kserve" / "requirements.txt"),
+    "litserve": Engine(BENTOML, FOLDERS / "litserve" / "requirements.txt"),
+}
 
 
 class EngineError(Exception):
     """An engine that cannot be measured; the message says why."""
 
 
-class Client(Protocol):
-    """What the `Client` of an engine's `client.py` does, once made with HOST:PORT."""
+class Running(NamedTuple):
+    """A server that answers."""
 
-    def ready(self) -> bool:
-        """Whether the model answers yet."""
+    port: int
+    pid: int
+    start_s: float
+    """From nothing to the first answer."""
 
-    def predict(self, window: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The forecast of one window."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-def names() -> list[str]:
-    """The engines there are."""
-    return sorted(file.parent.name for file in FOLDERS.glob("*/server.py"))
+    def address(self, adapter: str) -> str:
+        """As the gateway is told it."""
+        return f"http://{HOST}:{self.port}" if adapter == BENTOML else f"{HOST}:{self.port}"
 
 
 def environment(name: str, progress: Callable[[str], None], *, within: Path = ENVIRONMENTS) -> Path:
@@ -49,15 +71,42 @@ def environment(name: str, progress: Callable[[str], None], *, within: Path = EN
 
     Progress is told in lines. Raises EngineError.
     """
-    lock = FOLDERS / name / "requirements.txt"
-    home = within / name
-    python, installed = home / "bin" / "python", home / "requirements.txt"
-    if not installed.exists() or installed.read_bytes() != lock.read_bytes():
-        progress(f"Setting up {home} (1.8 GB, once)")
-        venv.create(home, clear=True)
-        _install(python, lock, progress)
-        installed.write_bytes(lock.read_bytes())
+    found = installed(name, within=within)
+    if found:
+        return found
+    lock, home = ENGINES[name].lock, within / name
+    python = home / "bin" / "python"
+    progress(f"Setting up {home} (1.8 GB, once)")
+    venv.create(home, clear=True)
+    _install(python, lock, progress)
+    (home / _INSTALLED).write_bytes(lock.read_bytes())
     return python
+
+
+def installed(name: str, *, within: Path = ENVIRONMENTS) -> Path | None:
+    """The Python of an engine's environment, where there is one by its lock file."""
+    of = within / name / _INSTALLED
+    if of.exists() and of.read_bytes() == ENGINES[name].lock.read_bytes():
+        return within / name / "bin" / "python"
+    return None
+
+
+def environments(names: Sequence[str]) -> tuple[dict[str, Path], dict[str, str]]:
+    """The Pythons of engines, and why others have none; progress is shown."""
+    pythons, missing = {}, {}
+    console = get_console()
+    for name in names:
+        with console.status(name) as status:
+
+            def progress(line: str, name: str = name, status: Status = status) -> None:
+                said = f"{name}: {line}"
+                status.update(said) if console.is_terminal else console.print(said)
+
+            try:
+                pythons[name] = environment(name, progress)
+            except EngineError as error:
+                missing[name] = str(error)
+    return pythons, missing
 
 
 def _install(python: Path, lock: Path, progress: Callable[[str], None]) -> None:
@@ -79,22 +128,37 @@ def _install(python: Path, lock: Path, progress: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def serving(name: str, python: Path, folder: Path, signature: str, log: Path) -> Iterator[Client]:
-    """A client of an engine's server, once it answers. Raises EngineError."""
+def serving(name: str, python: Path, models: Path, log: Path) -> Iterator[Running]:
+    """An engine that serves a repository of models, from its first answer on. Raises EngineError."""
     port = free_ports().model_server
-    command = [python, "-m", f"{__package__}.{name}.server", str(port), str(folder), signature]
-    client_type = importlib.import_module(f"{__package__}.{name}.client").Client
+    # Not resolved: the link in the environment is what makes it that environment's Python.
+    command = [python.absolute(), "-m", f"{__package__}.{name}.server", str(port), str(models.absolute())]
+    answers = _answers_http if ENGINES[name].adapter == BENTOML else _answers_grpc
+    began = time.perf_counter()
     try:
-        with listening(command, port, log), client_type(f"{HOST}:{port}") as client:
-            _wait(client, log)
-            yield client
+        with listening(command, port, log) as pid:
+            while not answers(port):
+                if time.perf_counter() - began > START_TIMEOUT_S:
+                    raise StartError(last_words(log))
+                time.sleep(0.1)
+            yield Running(port, pid, time.perf_counter() - began)
     except StartError as error:
         raise EngineError(f"did not start: {error}") from None
 
 
-def _wait(client: Client, log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while not client.ready():
-        if time.monotonic() > deadline:
-            raise StartError(last_words(log))
-        time.sleep(0.1)
+def _answers_grpc(port: int) -> bool:
+    request = inference_pb2.ModelMetadataRequest(name=MODEL)
+    with grpc.insecure_channel(f"{HOST}:{port}") as channel:
+        try:
+            channel.unary_unary(MODEL_METADATA)(request.SerializeToString(), timeout=5)
+        except grpc.RpcError:
+            return False
+        return True
+
+
+def _answers_http(port: int) -> bool:
+    try:
+        answer = httpx.post(f"http://{HOST}:{port}/versions", json={"model": MODEL}, trust_env=False)
+    except httpx.TransportError:
+        return False
+    return answer.is_success and bool(answer.json())

@@ -7,15 +7,14 @@ import ssl
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self
 
 import grpc
 import grpc.aio
 from google.rpc import error_details_pb2, status_pb2
 
-from services.local.pair import HOST
 from tests.data import week_file
-from tests.integration.faults.gateways import Gateway
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 
 HTTPS, RPC = "HTTPS", "gRPC"
@@ -52,11 +51,30 @@ class Outcome:
     retry_after_s: float | None = None
 
 
+class Callee(Protocol):
+    """A gateway as its callers know it."""
+
+    @property
+    def https_address(self) -> tuple[str, int]: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def grpc_target(self) -> str: ...
+
+    @property
+    def ca_file(self) -> Path | None: ...
+
+    @property
+    def token(self) -> str: ...
+
+
 class Callers:
     """Callers of one gateway with one token: kept TLS connections to HTTPS, one channel to gRPC."""
 
     def __init__(
-        self, gateway: Gateway, *, csv: bytes | None = None, model: str = "gru", cap_s: float = 3.0
+        self, gateway: Callee, *, csv: bytes | None = None, model: str = "gru", cap_s: float = 3.0
     ) -> None:
         """`cap_s` is the gateway's longest time for a call."""
         csv, token = csv or week_file(), gateway.token
@@ -64,7 +82,7 @@ class Callers:
         self._trust = ssl.create_default_context(cafile=gateway.ca_file)
         self._idle: deque[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = deque()
         self._head = (
-            f"POST /v1/models/{model}:forecast HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/csv\r\n"
+            f"POST /v1/models/{model}:forecast HTTP/1.1\r\nhost: {gateway.name}\r\ncontent-type: text/csv\r\n"
             f"authorization: Bearer {token}\r\ncontent-length: {len(csv)}\r\n"
         )
         self._csv = csv
@@ -72,10 +90,9 @@ class Callers:
         self._metadata = (("authorization", f"Bearer {token}"),)
 
     async def __aenter__(self) -> Self:
-        roots = self._gateway.ca_file.read_bytes()
-        self._channel = grpc.aio.secure_channel(
-            f"localhost:{self._gateway.grpc_port}", grpc.ssl_channel_credentials(roots)
-        )
+        ca_file = self._gateway.ca_file
+        trust = grpc.ssl_channel_credentials(ca_file.read_bytes() if ca_file else None)
+        self._channel = grpc.aio.secure_channel(self._gateway.grpc_target, trust)
         self._forecast = self._channel.unary_unary(
             _METHOD, response_deserializer=pb.ForecastResponse.FromString
         )
@@ -146,7 +163,7 @@ class Callers:
                 return reader, writer
             writer.transport.abort()
         return await asyncio.open_connection(
-            HOST, self._gateway.https_port, ssl=self._trust, server_hostname="localhost"
+            *self._gateway.https_address, ssl=self._trust, server_hostname=self._gateway.name
         )
 
     async def _over_rpc(self, timeout_s: float | None, patience_s: float) -> dict[str, Any]:

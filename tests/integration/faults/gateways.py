@@ -27,6 +27,11 @@ _START_TIMEOUT_S = 30.0
 class Gateway:
     """A gateway process; killed in the end unless it has ended before."""
 
+    module = "services.gateway"
+    """What is run."""
+    name = "localhost"
+    """That of its certificate."""
+
     def __init__(self, home: Home, model_servers: Sequence[str], **settings: Any) -> None:
         """Name the targets; `settings` are the gateway's own, in small letters."""
         ports = free_ports()
@@ -68,7 +73,7 @@ class Gateway:
         """Start it, without waiting for anything."""
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.gateway"],
+                [sys.executable, "-m", self.module],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -110,6 +115,16 @@ class Gateway:
     def get(self, path: str) -> httpx.Response:
         """An answer over HTTPS, without a token."""
         return self._http.get(path)
+
+    @property
+    def https_address(self) -> tuple[str, int]:
+        """Where its HTTPS port is."""
+        return HOST, self.https_port
+
+    @property
+    def grpc_target(self) -> str:
+        """Where its gRPC port is."""
+        return f"{self.name}:{self.grpc_port}"
 
     @cached_property
     def token(self) -> str:

@@ -16,6 +16,7 @@ from services.core.errors import (
     ModelNotFoundError,
     ModelUnavailableError,
 )
+from services.gateway.adapters.tensor_server import TensorServer
 from services.gateway.admission import Admission
 from services.gateway.models import Models, VersionGoneError
 from services.gateway.predict import EvenSeries, MeterFile, Predictor
@@ -26,7 +27,7 @@ ZERO = np.zeros((1, 8), np.float32)  # the mean of the load, once denormalised
 
 
 @dataclass
-class FakeModelServer:
+class FakeModelServer(TensorServer):
     """Versions that answer by signature; an answer may be an error to raise, or a function."""
 
     versions: dict[int, dict[str, object]]

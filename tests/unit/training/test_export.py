@@ -8,8 +8,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from pipelines.postprocessing import denormalise
-from pipelines.preprocessing.features import model_input
-from pipelines.preprocessing.series import regular_series
+from pipelines.preprocessing.features import known_input
 from pipelines.spec import SIGNATURE
 from pipelines.training.architectures import build
 from pipelines.training.checks import check_version, load_as_server, warmup_requests
@@ -41,7 +40,7 @@ def test_a_version_answers_in_a_session_and_compiled_equals_plain(tiny_run):
 def test_the_known_request_gets_its_known_forecast(tiny_run):
     spec = tiny_run.spec
     known = spec.known_request
-    window = model_input(regular_series(known.start, np.array(known.history_kw), resolution_s=900), spec)
+    window = known_input(spec)
     with load_as_server(tiny_run.outcome.folder) as version:
         for signature in spec.signatures:
             answer = version.forecast(signature, spec, window)[0]

@@ -6,34 +6,39 @@ It would run on asyncio's own loop; uvloop's takes some percent less. It listens
 import asyncio
 import logging
 import sys
+from pathlib import Path
 
 import uvloop
 from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
 
-from tests.benchmarks.engines import session
-from tests.benchmarks.engines.open_inference import MODEL, OUTPUT
+from services.serving.forecaster import load
+from tests.benchmarks.engines import MODEL, VERSION
 
-PORT, FOLDER, SIGNATURE = sys.argv[1:]
+PORT, MODELS = sys.argv[1:]
 
 
-class Gru(Model):
+class Forecaster(Model):
     def load(self) -> bool:
-        self._run = session.load(FOLDER, SIGNATURE)
+        self._model = load(Path(MODELS, MODEL, VERSION))
         self.ready = True
         return True
 
     async def predict(self, payload: InferRequest, _headers=None, _response_headers=None) -> InferResponse:
-        forecast = self._run(payload.inputs[0].as_numpy())
-        output = InferOutput(OUTPUT, list(forecast.shape), "FP32")
-        output.set_data_from_numpy(forecast)
-        return InferResponse(payload.id, MODEL, [output])
+        inputs = {given.name: given.as_numpy() for given in payload.inputs}
+        outputs = []
+        for name, array in self._model.run(payload.parameters["signature"].string_param, inputs).items():
+            kind = "BYTES" if array.dtype == object else "FP32"
+            output = InferOutput(name, list(array.shape) or [1], kind)
+            output.set_data_from_numpy(array.reshape(array.shape or (1,)))
+            outputs.append(output)
+        return InferResponse(payload.id, MODEL, outputs)
 
 
 if __name__ == "__main__":
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     # KServe asks for the thread's loop before it runs one.
     asyncio.set_event_loop(uvloop.new_event_loop())
-    model = Gru(MODEL)
+    model = Forecaster(MODEL)
     model.load()
     server = ModelServer(http_port=0, grpc_port=int(PORT), enable_latency_logging=False)
     logging.getLogger("kserve").setLevel(logging.WARNING)

@@ -1,26 +1,35 @@
 """MLServer as fast as it answers one caller: in one process, nothing logged or counted for a request."""
 
 import sys
+from pathlib import Path
 
 import uvloop
 from mlserver import MLModel, MLServer, ModelSettings, Settings
-from mlserver.codecs import NumpyCodec
+from mlserver.codecs import NumpyCodec, StringCodec
+from mlserver.settings import ModelParameters
 from mlserver.types import InferenceRequest, InferenceResponse
 
-from tests.benchmarks.engines import session
-from tests.benchmarks.engines.open_inference import MODEL, OUTPUT
+from services.serving.forecaster import load
+from tests.benchmarks.engines import MODEL, VERSION
 
-PORT, FOLDER, SIGNATURE = sys.argv[1:]
+PORT, MODELS = sys.argv[1:]
 
 
-class Gru(MLModel):
+class Forecaster(MLModel):
     async def load(self) -> bool:
-        self._run = session.load(FOLDER, SIGNATURE)
+        self._model = load(Path(MODELS, MODEL, VERSION))
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        forecast = self._run(NumpyCodec.decode_input(payload.inputs[0]))
-        return InferenceResponse(model_name=MODEL, outputs=[NumpyCodec.encode_output(OUTPUT, forecast)])
+        inputs = {given.name: NumpyCodec.decode_input(given) for given in payload.inputs}
+        outputs = self._model.run(payload.parameters.signature, inputs)
+        encoded = [
+            StringCodec.encode_output(name, [array.item().decode()])
+            if array.dtype == object
+            else NumpyCodec.encode_output(name, array)
+            for name, array in outputs.items()
+        ]
+        return InferenceResponse(model_name=MODEL, model_version=VERSION, outputs=encoded)
 
 
 async def main() -> None:
@@ -32,7 +41,8 @@ async def main() -> None:
         http_port=0,
         metrics_endpoint=None,
     )
-    await MLServer(settings).start([ModelSettings(name=MODEL, implementation=Gru)])
+    model = ModelSettings(name=MODEL, implementation=Forecaster, parameters=ModelParameters(version=VERSION))
+    await MLServer(settings).start([model])
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def gateway(server):
     return SimpleNamespace(
         settings=SimpleNamespace(timeout_s=3.0, max_predict_bytes=MOST_BYTES),
         models=models,
-        model_server=server,
+        engine=SimpleNamespace(tfserving=server),
         admission=Admission(2, 2, 1.0),
         quotas=Quotas(10**9),
     )

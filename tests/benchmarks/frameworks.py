@@ -1,0 +1,181 @@
+"""`make bench-frameworks`: the thesis' Table 6.1 on this machine, its designs and those of today's field.
+
+One week of the sample to the GRU by POST /predict/gru, token and all, through the same gateway before each
+engine, by turns: all with the model as Keras exports it, then all with the compiled one. Features, units and
+their reverse are made at the edge, but before BentoML, which makes them itself, as in the thesis, and so
+does LitServe. Each engine has an environment of its own, installed on first use.
+"""
+
+import argparse
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+from rich import get_console
+
+from services.local.home import Home
+from services.local.pair import HOST
+from tests.benchmarks import frameworks_report, model_files
+from tests.benchmarks.edge_clients import HttpsCall, last_week, upload_request
+from tests.benchmarks.engines import MODEL, engine
+from tests.benchmarks.measure import by_turns
+from tests.benchmarks.servers import START_TIMEOUT_S, StartError, model_server
+from tests.integration.faults.gateways import Gateway
+
+TFSERVING, STOCK, FASTAPI = "tfserving", "stock", "fastapi"
+DESIGNS = (TFSERVING, FASTAPI, *engine.ENGINES)
+TOLERANCE = 1e-5
+"""How far the figures of other engines may be from ours, relative and kW."""
+CPU_ROUNDS = 5
+SETTINGS = {"models": f'["{MODEL}"]', "default_model": MODEL, "model_poll_s": 3600}
+"""Of every gateway: none asks its engine anything while another is timed."""
+
+
+class FastApi(Gateway):
+    """With the model in its own process."""
+
+    module = "tests.benchmarks.engines.fastapi.server"
+
+    def wait_until_ready(self) -> None:
+        self.start_s = self.wait_for("/readyz", 200, within_s=START_TIMEOUT_S)
+
+
+class Design(NamedTuple):
+    """A gateway and what it calls, running."""
+
+    edge: Gateway
+    processes: tuple[int, ...]
+    """Ids; what they started counts as theirs."""
+    start_s: float
+    """Of what holds the model, to its first answer."""
+
+
+class Measured(NamedTuple):
+    """What one design did with one model file."""
+
+    latencies_s: Sequence[float]
+    cpu_s: float
+    """Processor time of a request, of all its processes."""
+    memory_bytes: int
+    start_s: float
+
+
+def main() -> None:
+    """Measure, print the tables, keep report, samples and plot."""
+    asked = _arguments()
+    pythons, missing = engine.environments([name for name in asked.engines if name in engine.ENGINES])
+    names = [name for name in asked.engines if name not in missing] + [STOCK] * bool(asked.stock)
+    measured: dict[tuple[str, str], Measured] = {}
+    for kind in model_files.FILES:
+        with tempfile.TemporaryDirectory() as folder:
+            home = Home(Path(folder) / "var")
+            home.folder.mkdir()
+            home.set_up()
+            models = Path(folder) / "models"
+            model_files.write(kind, models)
+            started, failed = {}, {}
+            with contextlib.ExitStack() as stack:
+                for name in names:
+                    with get_console().status(f"Starting {name} with the {kind} model"):
+                        try:
+                            started[name] = stack.enter_context(
+                                _design(name, pythons.get(name), models, home, asked.stock)
+                            )
+                        except (engine.EngineError, StartError, AssertionError) as error:
+                            failed[name] = str(error)
+                missing |= failed
+                found = _measure(started, home, asked.n) if started else {}
+            measured |= {(name, kind): one for name, one in found.items()}
+    if not measured:
+        sys.exit(
+            "\n".join(["Nothing could be measured:", *(f"  {name}: {why}" for name, why in missing.items())])
+        )
+    frameworks_report.report(measured, missing, n=asked.n)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench-frameworks", description=__doc__)
+    parser.add_argument("--n", type=int, default=100, help="requests of each kind (default: 100)")
+    parser.add_argument(
+        "--engines", nargs="*", choices=DESIGNS, default=DESIGNS, help="those to measure (default: all)"
+    )
+    parser.add_argument(
+        "--stock", metavar="HOST:PORT", help="a stock TensorFlow Serving, its gRPC port, to measure too"
+    )
+    asked = parser.parse_args()
+    if asked.n < 1:
+        parser.error("--n must be at least 1")
+    return asked
+
+
+@contextlib.contextmanager
+def _design(name: str, python: Path | None, models: Path, home: Home, stock: str | None) -> Iterator[Design]:
+    """A design, ready. Raises EngineError, StartError, and AssertionError."""
+    log = home.folder / f"{name}.log"
+    with contextlib.ExitStack() as stack:
+        if name == FASTAPI:
+            edge = stack.enter_context(FastApi(home, [f"unix:{models.absolute()}"], **SETTINGS))
+            yield Design(edge, (edge.process.pid,), edge.start_s)
+            return
+        adapter, pids, start_s = TFSERVING, (), 0.0
+        if name == STOCK:
+            address = stock
+        elif name == TFSERVING:
+            served = stack.enter_context(model_server(log, models=models))
+            address, pids, start_s = f"{HOST}:{served.grpc}", (served.pid,), served.start_s
+        else:
+            running = stack.enter_context(engine.serving(name, python, models, log))
+            adapter = engine.ENGINES[name].adapter
+            address, pids, start_s = running.address(adapter), (running.pid,), running.start_s
+        edge = stack.enter_context(Gateway(home, [address], engine=adapter, **SETTINGS))
+        yield Design(edge, (edge.process.pid, *pids), start_s)
+
+
+def _measure(designs: Mapping[str, Design], home: Home, n: int) -> dict[str, Measured]:
+    """Requests to each, by turns; then again in rounds, for processor time."""
+    with contextlib.ExitStack() as stack:
+        week = last_week()
+        calls = {
+            name: stack.enter_context(
+                HttpsCall(
+                    HOST, one.edge.https_port, home.ca_file, upload_request(MODEL, one.edge.token, week)
+                )
+            ).forecast
+            for name, one in designs.items()
+        }
+        latencies_s = by_turns(calls, n, tolerances=dict.fromkeys(calls, TOLERANCE))
+        cpu_s = dict.fromkeys(calls, 0.0)
+        each = -(-n // CPU_ROUNDS)
+        for _ in range(CPU_ROUNDS):
+            for name, call in calls.items():
+                before = _cpu_s(designs[name])
+                for _ in range(each):
+                    call()
+                cpu_s[name] += _cpu_s(designs[name]) - before
+        return {
+            name: Measured(
+                latencies_s[name], cpu_s[name] / (each * CPU_ROUNDS), _memory_bytes(design), design.start_s
+            )
+            for name, design in designs.items()
+        }
+
+
+def _family(design: Design) -> list[psutil.Process]:
+    parents = [psutil.Process(pid) for pid in design.processes]
+    return [*parents, *(child for parent in parents for child in parent.children(recursive=True))]
+
+
+def _cpu_s(design: Design) -> float:
+    return sum(times.user + times.system for times in (process.cpu_times() for process in _family(design)))
+
+
+def _memory_bytes(design: Design) -> int:
+    return sum(process.memory_info().rss for process in _family(design))
+
+
+if __name__ == "__main__":
+    main()
