@@ -1,9 +1,10 @@
 """`make bench-frameworks`: the thesis' Table 6.1 on this machine, its designs and those of today's field.
 
 One week of the sample to the GRU by POST /predict/gru, token and all, through the same gateway before each
-engine, by turns: all with the model as Keras exports it, then all with the compiled one. Features, units and
-their reverse are made at the edge, but before BentoML, which makes them itself, as in the thesis, and so
-does LitServe. Each engine has an environment of its own, installed on first use.
+engine, in bursts by turns: all with the model as Keras exports it, then all with the compiled one. Features,
+units and their reverse are made at the edge, but before BentoML, which makes them itself, as in the thesis,
+and so does LitServe. FastAPI alone is a service of its own, with the model in it; the gateway with a model in
+it tells what calling another process costs. Each engine has an environment of its own, installed on first use.
 """
 
 import argparse
@@ -22,12 +23,12 @@ from services.local.pair import HOST
 from tests.benchmarks import frameworks_report, model_files
 from tests.benchmarks.edge_clients import HttpsCall, last_week, upload_request
 from tests.benchmarks.engines import MODEL, engine
-from tests.benchmarks.measure import by_turns
+from tests.benchmarks.measure import in_bursts
 from tests.benchmarks.servers import START_TIMEOUT_S, StartError, model_server
 from tests.integration.faults.gateways import Gateway
 
-TFSERVING, STOCK, FASTAPI = "tfserving", "stock", "fastapi"
-DESIGNS = (TFSERVING, FASTAPI, *engine.ENGINES)
+TFSERVING, STOCK = "tfserving", "stock"
+DESIGNS = (TFSERVING, "fastapi", *engine.ENGINES, "in_process")
 TOLERANCE = 1e-5
 """How far the figures of other engines may be from ours, relative and kW."""
 CPU_ROUNDS = 5
@@ -35,13 +36,23 @@ SETTINGS = {"models": f'["{MODEL}"]', "default_model": MODEL, "model_poll_s": 36
 """Of every gateway: none asks its engine anything while another is timed."""
 
 
-class FastApi(Gateway):
-    """With the model in its own process."""
+class InProcess(Gateway):
+    """A gateway with the model in its own process."""
 
-    module = "tests.benchmarks.engines.fastapi.server"
+    module = "tests.benchmarks.engines.in_process.server"
 
     def wait_until_ready(self) -> None:
         self.start_s = self.wait_for("/readyz", 200, within_s=START_TIMEOUT_S)
+
+
+class FastApi(InProcess):
+    """FastAPI, and nothing of ours at the edge."""
+
+    module = "tests.benchmarks.engines.fastapi.server"
+
+
+ALONE = {"fastapi": FastApi, "in_process": InProcess}
+"""Those that call nobody."""
 
 
 class Design(NamedTuple):
@@ -117,8 +128,8 @@ def _design(name: str, python: Path | None, models: Path, home: Home, stock: str
     """A design, ready. Raises EngineError, StartError, and AssertionError."""
     log = home.folder / f"{name}.log"
     with contextlib.ExitStack() as stack:
-        if name == FASTAPI:
-            edge = stack.enter_context(FastApi(home, [f"unix:{models.absolute()}"], **SETTINGS))
+        if name in ALONE:
+            edge = stack.enter_context(ALONE[name](home, [f"unix:{models.absolute()}"], **SETTINGS))
             yield Design(edge, (edge.process.pid,), edge.start_s)
             return
         adapter, pids, start_s = TFSERVING, (), 0.0
@@ -136,7 +147,7 @@ def _design(name: str, python: Path | None, models: Path, home: Home, stock: str
 
 
 def _measure(designs: Mapping[str, Design], home: Home, n: int) -> dict[str, Measured]:
-    """Requests to each, by turns; then again in rounds, for processor time."""
+    """Requests to each; then again in rounds, for processor time."""
     with contextlib.ExitStack() as stack:
         week = last_week()
         calls = {
@@ -147,7 +158,7 @@ def _measure(designs: Mapping[str, Design], home: Home, n: int) -> dict[str, Mea
             ).forecast
             for name, one in designs.items()
         }
-        latencies_s = by_turns(calls, n, tolerances=dict.fromkeys(calls, TOLERANCE))
+        latencies_s = in_bursts(calls, n, tolerances=dict.fromkeys(calls, TOLERANCE))
         cpu_s = dict.fromkeys(calls, 0.0)
         each = -(-n // CPU_ROUNDS)
         for _ in range(CPU_ROUNDS):

@@ -27,6 +27,7 @@ TITLES = {
     "mlserver": "MLServer",
     "kserve": "KServe",
     "litserve": "LitServe",
+    "in_process": "our edge, the model in it",
 }
 
 NOT_MEASURED = (
