@@ -78,18 +78,17 @@ bench-grpc-vs-http: $(DEV_READY) ## Time one model over gRPC and HTTP/JSON (Tabl
 bench-model-server: $(DEV_READY) ## Time the model server against the model itself and other engines (N=1000 ENGINES=names)
 	@$(BIN)/python -m tests.benchmarks.model_server $(if $(N),--n $(N)) $(if $(ENGINES),--engines $(ENGINES))
 
-# A gateway that runs already. The token goes by the environment: others see the arguments of a process.
+# A gateway that runs already. Its token is in WATTGATE_TOKEN: others see the arguments of a process.
 DEPLOYMENT = $(if $(TARGET),--target $(TARGET)) $(if $(GRPC_TARGET),--grpc-target $(GRPC_TARGET)) $(if $(CA_FILE),--ca-file $(CA_FILE))
-bench-load bench-wan: export WATTGATE_TOKEN := $(or $(TOKEN),$(WATTGATE_TOKEN))
 
 bench-frameworks: $(DEV_READY) ## Time the thesis' designs and today's field, model and all (Table 6.1; N=100 ENGINES=names STOCK=host:port)
 	@$(BIN)/python -m tests.benchmarks.frameworks $(if $(N),--n $(N)) \
 		$(if $(ENGINES),--engines $(ENGINES)) $(if $(STOCK),--stock $(STOCK))
 
-bench-load: $(DEV_READY) ## Offer both edges and the model server more and more, and too much (SECONDS=5; TARGET=https://host TOKEN= CA_FILE=)
+bench-load: $(DEV_READY) ## Offer both edges and the model server more and more, and too much (SECONDS=5; TARGET=https://host CA_FILE=)
 	@$(BIN)/python -m tests.benchmarks.load $(if $(SECONDS),--seconds $(SECONDS)) $(DEPLOYMENT)
 
-bench-wan: $(DEV_READY) ## Call from far away, over connections kept and new (Table 6.3; N=100; TARGET=https://host TOKEN= CA_FILE=)
+bench-wan: $(DEV_READY) ## Call from far away, over connections kept and new (Table 6.3; N=100; TARGET=https://host CA_FILE=)
 	@$(BIN)/python -m tests.benchmarks.wan $(if $(N),--n $(N)) $(DEPLOYMENT)
 
 report: $(DEV_READY) ## Write docs/evaluation.md of what the benchmarks found when each was run last

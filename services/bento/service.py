@@ -10,8 +10,9 @@ from typing import Any
 
 import bentoml
 from bentoml.exceptions import NotFound
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from pipelines.preprocessing.series import MAX_STEPS
 from services.serving.forecaster import Forecaster, load
 
 
@@ -20,7 +21,7 @@ class Window(BaseModel):
 
     start_s: int
     """Start of the first, seconds since 1970-01-01 UTC."""
-    kw: list[float]
+    kw: list[float] = Field(max_length=MAX_STEPS)
     """Mean power of each, oldest first."""
 
 

@@ -60,7 +60,7 @@ MODEL_SERVER_SECONDS = Histogram(
 )
 MODEL_SERVER_CALLS = Counter(
     "wattgate_model_server_calls",
-    "Attempts of calls to model servers. `code` is the name of the gRPC status.",
+    "Attempts of calls to model servers. `code` is the name of the gRPC status, or of the HTTP status.",
     ("target", "method", "code"),
     registry=REGISTRY,
 )

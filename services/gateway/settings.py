@@ -1,5 +1,6 @@
 """Everything the gateway can be told, each by an environment variable GATEWAY_<NAME>."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -21,6 +22,8 @@ from services.gateway.policy import Scope
 
 TFSERVING: Final = "tfserving"
 BENTOML: Final = "bentoml"
+
+_BENTO_URL = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:[0-9]{1,5})?/?")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -169,8 +172,13 @@ class Settings(BaseSettings):
             raise ValueError("model_server_certificate and model_server_key go together")
         if self.model_server_certificate and not self.model_server_ca:
             raise ValueError("model_server_certificate is shown over TLS only: name model_server_ca")
-        if (self.engine == BENTOML) != self.model_server.startswith(("http://", "https://")):
+        is_url = "://" in self.model_server.replace("dns://", "")
+        if (self.engine == BENTOML) != is_url:
             raise ValueError("model_server is a URL where engine is bentoml, and nowhere else")
+        if is_url and not _BENTO_URL.fullmatch(self.model_server):
+            raise ValueError("model_server is one URL like https://bento:3000, with nothing else in it")
+        if is_url and self.model_server_ca and not self.model_server.startswith("https:"):
+            raise ValueError("model_server_ca is for TLS: model_server begins with https")
         return self
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import ssl
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,6 +27,12 @@ _BOUNDARY = b"------------------------d74496d66958873e"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
+@cache
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    """Read once, as gRPC does: whoever opens many connections would not read it for each."""
+    return ssl.create_default_context(cafile=ca_file)
+
+
 class HttpsCall:
     """A request that is put together once, and sent as often as asked over one TLS connection.
 
@@ -39,8 +46,7 @@ class HttpsCall:
         self._request = request
         plain = socket.create_connection((host, port), timeout=TIMEOUT_S)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        trust = ssl.create_default_context(cafile=ca_file)
-        self._socket = trust.wrap_socket(plain, server_hostname=name)
+        self._socket = _trust(ca_file).wrap_socket(plain, server_hostname=name)
 
     def reply(self) -> tuple[bytes, bytes]:
         """Head and body of the answer. Raises RuntimeError for any status but 200."""
@@ -113,12 +119,15 @@ def upload_request(model: str, token: str, csv: bytes) -> bytes:
 class GrpcForecast:
     """ForecastService/Forecast by a blocking stub, over TLS, with a token."""
 
-    def __init__(self, target: str, ca_file: Path | None, token: str, *, name: str = HOSTNAME) -> None:
-        """Open a channel to who has a certificate of that name; its connection is its own."""
+    def __init__(self, target: str, ca_file: Path | None, token: str, *, name: str | None = HOSTNAME) -> None:
+        """Open a channel of its own connection to who has a certificate of that name, None: the target's."""
         self._channel = grpc.secure_channel(
             target,
             grpc.ssl_channel_credentials(ca_file.read_bytes() if ca_file else None),
-            options=[("grpc.ssl_target_name_override", name), ("grpc.use_local_subchannel_pool", 1)],
+            options=[
+                *([("grpc.ssl_target_name_override", name)] if name else []),
+                ("grpc.use_local_subchannel_pool", 1),
+            ],
         )
         self._stub = ForecastServiceStub(self._channel)
         self._metadata: Any = [("authorization", f"Bearer {token}")]

@@ -47,9 +47,9 @@ PARTS = (
     Part(
         "wan",
         "From far away (Table 6.3)",
-        "Links are made, not met: delay is even, losses are independent, and no other traffic queues. The"
-        " thesis' figures are from Azure, of other models on other machines: only what a distance adds "
-        "can be compared.",
+        "Links are made, not met: delays are drawn evenly, losses are independent, and no other traffic "
+        "queues. The thesis' figures are from Azure, of other models on other machines: only what a "
+        "distance adds can be compared.",
     ),
     Part("edge", "What the door costs", "One caller, who waits, on the same machine."),
     Part(
@@ -78,32 +78,41 @@ models were others, so compare how designs stand to each other.
 def main() -> None:
     """Write the page."""
     kept = {
-        part: json.loads(file.read_text()) for part in PARTS if (file := OUT / f"{part.name}.json").exists()
+        part: json.loads((OUT / f"{part.name}.json").read_text())
+        for part in PARTS
+        if all((OUT / f"{part.name}.{kind}").exists() for kind in ("json", "md", "png"))
     }
     if not kept:
         sys.exit(f"There is nothing in {OUT}: run make bench-frameworks or another first")
+    sections = [_section(part, report) for part, report in kept.items()]
     shutil.rmtree(FILES, ignore_errors=True)
     FILES.mkdir(parents=True)
-    PAGE.write_text("\n".join([_HEAD, *(_section(part, report) for part, report in kept.items())]))
+    for part, report in kept.items():
+        for file in (OUT / f"{part.name}.png", Path(str(report["samples_file"]))):
+            shutil.copy(file, FILES)
+    PAGE.write_text("\n".join([_HEAD, *sections]))
     missing = [f"make bench-{part.name}" for part in PARTS if part not in kept]
     print(f"{PAGE}, {FILES}" + (f"; not run yet: {', '.join(missing)}" if missing else ""))  # noqa: T201
 
 
 def _section(part: Part, report: Mapping[str, object]) -> str:
-    for file in (OUT / f"{part.name}.png", Path(str(report["samples_file"]))):
-        shutil.copy(file, FILES)
     tables = (OUT / f"{part.name}.md").read_text().strip()
     samples = Path(str(report["samples_file"])).name
     return "\n\n".join(
         [
             f"## {part.title}",
-            f"`make bench-{part.name}`, on {_machine(report)}.",
+            f"`make bench-{part.name}`{_extent(report)}, on {_machine(report)}.",
             tables,
             f"![{part.title}](evaluation/{part.name}.png)",
             f"Limits: {part.limits} Every sample: [{samples}](evaluation/{samples}).",
             "",
         ]
     )
+
+
+def _extent(report: Mapping[str, object]) -> str:
+    told = {"n": "{} requests of each kind", "seconds": "{} s at each rate"}
+    return "".join(f", {text.format(report[key])}" for key, text in told.items() if key in report)
 
 
 def _machine(report: Mapping[str, object]) -> str:

@@ -4,7 +4,7 @@ One week of the sample to the GRU by POST /predict/gru, token and all, through t
 engine, in bursts by turns: all with the model as Keras exports it, then all with the compiled one. Features,
 units and their reverse are made at the edge, but before BentoML, which makes them itself, as in the thesis,
 and so does LitServe. FastAPI alone is a service of its own, with the model in it; the gateway with a model in
-it tells what calling another process costs. Each engine has an environment of its own, installed on first use.
+it tells what calling another process costs. Each engine has an environment of its own, made on first use.
 """
 
 import argparse
@@ -61,18 +61,19 @@ class Design(NamedTuple):
     edge: Gateway
     processes: tuple[int, ...]
     """Ids; what they started counts as theirs."""
-    start_s: float
-    """Of what holds the model, to its first answer."""
+    start_s: float | None
+    """Of what holds the model, to its first answer; None: it runs elsewhere."""
 
 
 class Measured(NamedTuple):
     """What one design did with one model file."""
 
     latencies_s: Sequence[float]
-    cpu_s: float
-    """Processor time of a request, of all its processes."""
-    memory_bytes: int
-    start_s: float
+    cpu_s: float | None
+    """Processor time of a request, of all its processes; None where some are out of reach."""
+    memory_bytes: int | None
+    """Of all of them; what they share counts once."""
+    start_s: float | None
 
 
 def main() -> None:
@@ -88,17 +89,18 @@ def main() -> None:
             home.set_up()
             models = Path(folder) / "models"
             model_files.write(kind, models)
-            started, failed = {}, {}
+            # A stock server has whatever it has, and is asked for the signature that answers best.
+            chosen = [name for name in names if name != STOCK or kind == model_files.COMPILED]
+            started = {}
             with contextlib.ExitStack() as stack:
-                for name in names:
+                for name in chosen:
                     with get_console().status(f"Starting {name} with the {kind} model"):
                         try:
                             started[name] = stack.enter_context(
                                 _design(name, pythons.get(name), models, home, asked.stock)
                             )
                         except (engine.EngineError, StartError, AssertionError) as error:
-                            failed[name] = str(error)
-                missing |= failed
+                            missing[f"{name}, {kind}"] = str(error)
                 found = _measure(started, home, asked.n) if started else {}
             measured |= {(name, kind): one for name, one in found.items()}
     if not measured:
@@ -132,7 +134,7 @@ def _design(name: str, python: Path | None, models: Path, home: Home, stock: str
             edge = stack.enter_context(ALONE[name](home, [f"unix:{models.absolute()}"], **SETTINGS))
             yield Design(edge, (edge.process.pid,), edge.start_s)
             return
-        adapter, pids, start_s = TFSERVING, (), 0.0
+        adapter, pids, start_s = TFSERVING, (), None
         if name == STOCK:
             address = stock
         elif name == TFSERVING:
@@ -169,7 +171,10 @@ def _measure(designs: Mapping[str, Design], home: Home, n: int) -> dict[str, Mea
                 cpu_s[name] += _cpu_s(designs[name]) - before
         return {
             name: Measured(
-                latencies_s[name], cpu_s[name] / (each * CPU_ROUNDS), _memory_bytes(design), design.start_s
+                latencies_s[name],
+                cpu_s[name] / (each * CPU_ROUNDS) if design.start_s else None,
+                _memory_bytes(design) if design.start_s else None,
+                design.start_s,
             )
             for name, design in designs.items()
         }
@@ -185,7 +190,8 @@ def _cpu_s(design: Design) -> float:
 
 
 def _memory_bytes(design: Design) -> int:
-    return sum(process.memory_info().rss for process in _family(design))
+    memories = [process.memory_full_info() for process in _family(design)]
+    return sum(getattr(memory, "pss", memory.rss) for memory in memories)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Protocol
 from tests.benchmarks.engines.engine import ENGINES
 from tests.benchmarks.measure import figures, machine
 from tests.benchmarks.model_files import COMPILED, FILES, PLAIN
-from tests.benchmarks.noise import noise, said
+from tests.benchmarks.noise import noise
 from tests.benchmarks.report import Sheet, draw_boxes, keep_report, keep_samples, plot, show
 
 NAME = "frameworks"
@@ -40,9 +40,9 @@ class Measured(Protocol):
     """What one design did with one model file."""
 
     latencies_s: Sequence[float]
-    cpu_s: float
-    memory_bytes: int
-    start_s: float
+    cpu_s: float | None
+    memory_bytes: int | None
+    start_s: float | None
 
 
 def report(measured: Mapping[tuple[str, str], Measured], missing: Mapping[str, str], *, n: int) -> None:
@@ -50,15 +50,16 @@ def report(measured: Mapping[tuple[str, str], Measured], missing: Mapping[str, s
     found = {
         key: {
             **figures(one.latencies_s),
-            "cpu_ms": round(one.cpu_s * 1000, 3),
-            "memory_mb": round(one.memory_bytes / 1e6, 1),
-            "start_s": round(one.start_s, 2),
+            "cpu_ms": None if one.cpu_s is None else round(one.cpu_s * 1000, 3),
+            "memory_mb": None if one.memory_bytes is None else round(one.memory_bytes / 1e6, 1),
+            "start_s": None if one.start_s is None else round(one.start_s, 2),
         }
         for key, one in measured.items()
     }
     samples_s = {f"{name}_{kind}": one.latencies_s for (name, kind), one in measured.items()}
     ratios = _ratios(found)
-    unsteady = noise(samples_s)
+    # Only those of one file took turns.
+    unsteady = {kind: what for kind in FILES if (what := noise(_of(measured, kind)))}
     samples_file = keep_samples(NAME, samples_s)
     kept = keep_report(
         NAME,
@@ -72,8 +73,8 @@ def report(measured: Mapping[tuple[str, str], Measured], missing: Mapping[str, s
                     **{kind: found[name, kind] for kind in FILES if (name, kind) in found},
                 }
                 for name in dict.fromkeys(name for name, _ in found)
-            }
-            | {name: {"missing": why} for name, why in missing.items()},
+            },
+            "missing": missing,
             "not_measured": NOT_MEASURED,
             **ratios,
             "noise": unsteady,
@@ -96,12 +97,17 @@ def report(measured: Mapping[tuple[str, str], Measured], missing: Mapping[str, s
         columns = (*columns, "thesis: mean", "min", "max", "std")
         sheets.append(Sheet(columns, rows, f"ms, {_told(kind)}"))
     told = [
-        *(f"{TITLES[name]} {why}" for name, why in missing.items()),
+        *(f"{name} {why}" for name, why in missing.items()),
         NOT_MEASURED,
         "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in ratios.items()) + ".",
-        *said(unsteady),
+        *(f"With {_told(kind)}: {what}" for kind, what in unsteady.items()),
     ]
     show(NAME, sheets, told, [kept, samples_file, plotted])
+
+
+def _of(measured: Mapping[tuple[str, str], Measured], kind: str) -> dict[str, Sequence[float]]:
+    """The samples with one file."""
+    return {name: one.latencies_s for (name, each), one in measured.items() if each == kind}
 
 
 def _told(kind: str) -> str:
@@ -109,9 +115,14 @@ def _told(kind: str) -> str:
 
 
 def _row(name: str, one: Mapping[str, float]) -> list[str]:
-    ms = [f"{one[f'{column}_ms']:.1f}" for column in ("mean", "min", "max", "std", "p50", "p99", "cpu")]
+    columns = ("mean", "min", "max", "std", "p50", "p99")
+    ms = [f"{one[f'{column}_ms']:.1f}" for column in columns]
+    rest = [
+        "-" if one[key] is None else f"{one[key]:,.{digits}f}"
+        for key, digits in (("cpu_ms", 1), ("memory_mb", 0), ("start_s", 1))
+    ]
     thesis = [f"{value:,.0f}" for value in THESIS_MS.get(name, ())] or [""] * 4
-    return [*ms, f"{one['memory_mb']:,.0f}", f"{one['start_s']:.1f}", *thesis]
+    return [*ms, *rest, *thesis]
 
 
 def _ratios(found: Mapping[tuple[str, str], Mapping[str, float]]) -> dict[str, float]:

@@ -83,7 +83,10 @@ def _gains(measured: Mapping[Key, Way]) -> dict[str, float]:
 
 def _unsteady(measured: Mapping[Key, Way]) -> str | None:
     """What to say where a way could do less or more after its load than before."""
-    drifts = {key: max(way.capacities_per_s) / min(way.capacities_per_s) - 1 for key, way in measured.items()}
+    drifts = {
+        key: max(way.capacities_per_s) / max(min(way.capacities_per_s), 1e-9) - 1
+        for key, way in measured.items()
+    }
     (setup, way), drift = max(drifts.items(), key=lambda one: one[1])
     if drift <= STEADY:
         return None

@@ -112,7 +112,7 @@ def machine() -> dict[str, object]:
         "processor": _processor(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "tensorflow": version(packages_distributions()["tensorflow"][0]),
+        "tensorflow": next(map(version, packages_distributions().get("tensorflow", [])), None),
         "grpcio": version("grpcio"),
     }
 

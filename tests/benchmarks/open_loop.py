@@ -17,6 +17,9 @@ from tests.integration.faults.callers import Result
 MOST_OPEN = 4000
 """Calls under way at a time; those due beyond are not sent, and count as lost."""
 
+PAUSE_S = 0.05
+"""Of a caller who waits, after a call that was not answered."""
+
 Call = Callable[[], Awaitable[Result]]
 
 
@@ -25,13 +28,14 @@ class Point(NamedTuple):
 
     offered_per_s: float
     seconds: float
+    """From the first call to the last answer, or the last call that was due."""
     latencies_s: Sequence[float]
     """Of those that were answered."""
     results: Counter[Result]
 
     @property
     def goodput_per_s(self) -> float:
-        """Calls answered with a forecast, for each second that calls were due in."""
+        """Calls answered with a forecast, for each second it took."""
         return self.results["answered"] / self.seconds
 
     def figures(self) -> dict[str, object]:
@@ -48,10 +52,16 @@ class Point(NamedTuple):
         return found
 
 
+def times_due_s(per_s: float, seconds: float, seed: int = 1) -> list[float]:
+    """Random times (Poisson) at just that rate, the same ones each time for a seed."""
+    gaps_s = np.random.default_rng(seed).exponential(1 / per_s, max(int(per_s * seconds), 1))
+    due_s: list[float] = np.cumsum(gaps_s * (len(gaps_s) / per_s / gaps_s.sum())).tolist()
+    return due_s
+
+
 async def offer(call: Call, *, per_s: float, seconds: float, seed: int = 1) -> Point:
-    """Calls at so many a second, due at random (Poisson), the same way each time for a seed."""
-    generator = np.random.default_rng(seed)
-    due_s = np.cumsum(generator.exponential(1 / per_s, max(int(per_s * seconds), 1)))
+    """Calls at so many a second, due at random."""
+    due_s = times_due_s(per_s, seconds, seed)
     latencies_s: list[float] = []
     results: Counter[Result] = Counter()
     began_s = time.perf_counter()
@@ -63,7 +73,7 @@ async def offer(call: Call, *, per_s: float, seconds: float, seed: int = 1) -> P
             latencies_s.append(time.perf_counter() - began_s - at_s)
 
     under_way: set[asyncio.Task[None]] = set()
-    for at_s in due_s.tolist():
+    for at_s in due_s:
         wait_s = at_s - (time.perf_counter() - began_s)
         # Also where it is late: those under way must get their turn.
         await asyncio.sleep(max(wait_s, 0))
@@ -75,7 +85,7 @@ async def offer(call: Call, *, per_s: float, seconds: float, seed: int = 1) -> P
         task.add_done_callback(under_way.discard)
     if under_way:
         await asyncio.wait(under_way)
-    return Point(per_s, float(due_s[-1]), latencies_s, results)
+    return Point(per_s, max(float(due_s[-1]), time.perf_counter() - began_s), latencies_s, results)
 
 
 async def capacity_per_s(call: Call, *, callers: int, seconds: float) -> float:
@@ -88,6 +98,8 @@ async def capacity_per_s(call: Call, *, callers: int, seconds: float) -> float:
         while time.perf_counter() - began_s < seconds:
             result = await call()
             answered += result == "answered"
+            if result != "answered":
+                await asyncio.sleep(PAUSE_S)
 
     await asyncio.gather(*(one() for _ in range(callers)))
     return answered / (time.perf_counter() - began_s)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.benchmarks import runs
 from tests.benchmarks.measure import figures
 from tests.benchmarks.runs import read, run
-from tests.data import REPOSITORY
 
 FIELDS = [
     "machine",
@@ -26,7 +26,7 @@ RUNGS = ["direct_grpc", "tls_echo", "grpc_edge", "https_edge", "https_legacy"]
 
 
 def test_the_report_has_every_rung_and_every_target():
-    plot = REPOSITORY / "build/bench/edge.png"
+    plot = runs.OUT / "edge.png"
     plot.unlink(missing_ok=True)
     answer = run("edge", "--n", "5")
     assert answer.returncode == 0, answer.stderr

@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.benchmarks import runs
 from tests.benchmarks.measure import figures
 from tests.benchmarks.runs import read, run
-from tests.data import REPOSITORY
 
 
 def test_the_report_has_every_way_and_every_load():
@@ -23,5 +23,5 @@ def test_the_report_has_every_way_and_every_load():
     for name, found in report["throughput"].items():
         assert found["requests_per_s"] > 0
         assert found["p99_ms"] == pytest.approx(figures(own[name])["p99_ms"], abs=0.001)
-    assert (REPOSITORY / "build/bench/model-server.png").exists()
+    assert (runs.OUT / "model-server.png").exists()
     assert "requests/s" in answer.stdout

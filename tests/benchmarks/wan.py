@@ -20,7 +20,7 @@ from services.local.home import Home
 from services.local.pair import HOST
 from tests.benchmarks import wan_link, wan_report
 from tests.benchmarks.deployments import add_arguments, deployment
-from tests.benchmarks.edge_clients import GrpcForecast, HttpsCall, csv_request, last_week
+from tests.benchmarks.edge_clients import HOSTNAME, GrpcForecast, HttpsCall, csv_request, last_week
 from tests.benchmarks.measure import Call, by_turns
 from tests.benchmarks.servers import MODEL, StartError, model_server
 from tests.benchmarks.wan_link import Conditions, Link
@@ -39,7 +39,9 @@ BY_PROXY = {name: LINKS[name] for name in ("no delay", "20 ms", "80 ms")}
 INSIDE = "--inside"
 """Said to the process in the namespace."""
 TOLERANCE = 1e-6
-LOCAL_TARGET = {"models": f'["{MODEL}"]', "default_model": MODEL, "bind_address": "0.0.0.0"}
+SETTINGS = {"models": f'["{MODEL}"]', "default_model": MODEL}
+EVERYWHERE = "0.0.0.0"
+"""Within the namespace: nobody else is there."""
 
 
 def main() -> None:
@@ -57,13 +59,15 @@ def main() -> None:
         parser.error("--n must be at least 1")
     remote = deployment(parser, asked)
     if remote:
-        samples_s = {"as it is": _measured(remote, remote.https_address, remote.grpc_target, asked.n)}
-        wan_report.report(samples_s, {"as it is": None}, n=asked.n, how="a gateway where it is")
+        found = _measured(remote, remote.https_address, remote.grpc_target, asked.n, rpc_name=None)
+        wan_report.report({"as it is": found}, {"as it is": None}, n=asked.n, how="a gateway where it is")
         return
     if not asked.inside and not asked.by_proxy and wan_link.is_permitted():
         command = [*wan_link.NAMESPACE, sys.executable, "-m", "tests.benchmarks.wan", *sys.argv[1:], INSIDE]
         os.execvp(command[0], command)
     links = {name: one for name, one in (LINKS if asked.inside else BY_PROXY).items() if name in asked.links}
+    if not links:
+        sys.exit("A proxy loses nothing and has no jitter: name other links")
     measure, how = (
         (_over_link, "packets delayed and lost") if asked.inside else (_by_proxy, "answers delayed")
     )
@@ -80,7 +84,7 @@ Samples = dict[str, list[float]]
 def _over_link(links: Mapping[str, Conditions], n: int) -> dict[str, Samples]:
     """In the namespace: every link, one after another."""
     found = {}
-    with Link() as link, _gateway() as gateway:
+    with Link() as link, _gateway(bind_address=EVERYWHERE) as gateway:
         for name, conditions in links.items():
             link.be(conditions)
             there = f"{wan_link.THERE}:{gateway.grpc_port}"
@@ -101,24 +105,26 @@ def _by_proxy(links: Mapping[str, Conditions], n: int) -> dict[str, Samples]:
 
 
 @contextmanager
-def _gateway() -> Iterator[Gateway]:
+def _gateway(**settings: str) -> Iterator[Gateway]:
     """One before a model server of its own. Raises StartError."""
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
         home.set_up()
         with (
             model_server(home.folder / "model-server.log") as served,
-            Gateway(home, [f"{HOST}:{served.grpc}"], **LOCAL_TARGET) as gateway,
+            Gateway(home, [f"{HOST}:{served.grpc}"], **SETTINGS, **settings) as gateway,
         ):
             yield gateway
 
 
-def _measured(callee: Callee, https: tuple[str, int], rpc: str, n: int) -> Samples:
+def _measured(
+    callee: Callee, https: tuple[str, int], rpc: str, n: int, *, rpc_name: str | None = HOSTNAME
+) -> Samples:
     """Both protocols, over connections kept and new, by turns."""
-    week, name = last_week(), callee.name
+    week, name, ca_file = last_week(), callee.name, callee.ca_file
     request = csv_request(MODEL, callee.token, week, host=name)
-    open_https: Callable[[], HttpsCall] = partial(HttpsCall, *https, callee.ca_file, request, name=name)
-    open_rpc: Callable[[], GrpcForecast] = partial(GrpcForecast, rpc, callee.ca_file, callee.token, name=name)
+    open_https: Callable[[], HttpsCall] = partial(HttpsCall, *https, ca_file, request, name=name)
+    open_rpc: Callable[[], GrpcForecast] = partial(GrpcForecast, rpc, ca_file, callee.token, name=rpc_name)
     with contextlib.ExitStack() as stack:
         kept_https, kept_rpc = stack.enter_context(open_https()), stack.enter_context(open_rpc())
 

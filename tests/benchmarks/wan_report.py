@@ -1,9 +1,10 @@
 """What `make bench-wan` keeps and shows."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tests.benchmarks.measure import figures, machine
-from tests.benchmarks.noise import noise, said
+from tests.benchmarks.noise import noise
 from tests.benchmarks.report import Sheet, draw_boxes, keep_report, keep_samples, plot, show
 from tests.benchmarks.wan_link import Conditions
 
@@ -19,6 +20,7 @@ TITLES = {
     "https_new": "HTTPS, new each time",
     "grpc_new": "gRPC, new each time",
 }
+CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
 COLUMNS = ("mean", "min", "max", "std", "p50", "p99")
 
 
@@ -44,7 +46,8 @@ def report(
         }
         for link, ways in found.items()
     }
-    unsteady = noise(flat)
+    # Ratios are those of ways over one link.
+    unsteady = {link: what for link, ways in samples_s.items() if (what := noise(ways))}
     samples_file = keep_samples(NAME, flat)
     kept = keep_report(
         NAME,
@@ -58,6 +61,7 @@ def report(
                 for link, conditions in links.items()
             },
             "noise": unsteady,
+            "congestion_control": CONGESTION.read_text().strip() if CONGESTION.exists() else None,
             "samples_file": str(samples_file),
         },
     )
@@ -73,4 +77,7 @@ def report(
         sheets.append(Sheet(("ms", *COLUMNS), rows | thesis, f"{link} ({how})"))
         over = ", ".join(f"{name.replace('_', ' ')} {ratio}" for name, ratio in ratios[link].items())
         told.append(f"{link}: {over}.")
-    show(NAME, sheets, [*told, *said(unsteady)], [kept, samples_file, plotted])
+    told += [f"{link}: {what}" for link, what in unsteady.items()]
+    if CONGESTION.exists():
+        told.append(f"TCP's congestion control here: {CONGESTION.read_text().strip()}.")
+    show(NAME, sheets, told, [kept, samples_file, plotted])

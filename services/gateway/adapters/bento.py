@@ -5,6 +5,7 @@ answer is in services/bento/service.py.
 """
 
 import asyncio
+import logging
 import ssl
 import time
 from collections.abc import Sequence
@@ -26,11 +27,24 @@ from services.gateway.metrics import RETRIES, called
 from services.gateway.models import ServedModel, VersionGoneError
 from services.gateway.secret_files import read_secret
 
+log = logging.getLogger(__name__)
+
 MAX_ATTEMPTS = 2
-"""A connection that was kept may be closed just as it is used; the second attempt has a new one."""
+"""A connection that was kept may be closed just as it is used."""
+
+_BROKEN = (httpx.TransportError, OSError)
+"""Some of TLS' errors come as they are."""
+
+_MOST_SHOWN = 300
+"""Bytes of its words that our log shows."""
 
 _CONNECTIONS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=60)
-_UNAVAILABLE = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}
+_UNAVAILABLE = {
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.GATEWAY_TIMEOUT,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.TOO_MANY_REQUESTS,
+}
 
 
 class Bento:
@@ -68,7 +82,7 @@ class Bento:
         answer = await self._call("forecast", asked, timeout_s)
         try:
             loads_kw = np.array(answer, np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             loads_kw = np.empty(0)
         if loads_kw.shape != (len(windows), model.spec.horizon):
             raise ModelFailedError("The model server answered something that is not a forecast")
@@ -86,28 +100,33 @@ class Bento:
                 for attempt in range(1, MAX_ATTEMPTS + 1):
                     try:
                         return await self._attempt(method, body)
-                    except httpx.TransportError:
+                    except _BROKEN:
                         if attempt == MAX_ATTEMPTS:
                             raise
                         RETRIES.labels(self._url).inc()
         except TimeoutError:
             raise DeadlineError(f"The model server did not answer within {timeout_s:.1f} s") from None
-        except httpx.TransportError as error:
+        except _BROKEN as error:
             said = ModelUnavailableError("The model server does not answer; try again in a moment")
             said.add_note(repr(error))
             raise said from error
 
     async def _attempt(self, method: str, body: bytes) -> Any:
         began_s, code = time.monotonic(), "CANCELLED"
-        headers = {"Content-Type": "application/json", **dict(traces.outgoing())}
+        # Packed it could unpack to any size.
+        headers = {
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+            **dict(traces.outgoing()),
+        }
         try:
             with traces.hop(method, self._url, system="http"):
                 async with self._http.stream(
                     "POST", f"/{method}", content=body, headers=headers, timeout=None
                 ) as response:
                     answer = await _read(response)
-            code = HTTPStatus(response.status_code).name
-        except httpx.TransportError:
+            code = str(response.status_code)
+        except _BROKEN:
             code = "UNAVAILABLE"
             raise
         finally:
@@ -122,7 +141,7 @@ class Bento:
 
 async def _read(response: httpx.Response) -> bytes:
     answer = bytearray()
-    async for part in response.aiter_bytes():
+    async for part in response.aiter_raw():
         answer += part
         if len(answer) > MAX_ANSWER_BYTES:
             raise ModelFailedError("The model server's answer is longer than any forecast")
@@ -138,7 +157,8 @@ def _ours(status: int, answer: bytes) -> ServiceError:
         said = ModelUnavailableError("The model server does not answer; try again in a moment")
     else:
         said = ModelFailedError("The model server refused the request")
-    said.add_note(f"{status}: {answer[:300].decode(errors='replace')}")
+        log.warning("model server: %d: %r", status, answer[:_MOST_SHOWN])
+    said.add_note(f"{status}: {answer[:_MOST_SHOWN]!r}")
     return said
 
 

@@ -120,6 +120,7 @@ class _PassThrough:
     async def predict(self, sent: _Sent, context: Context) -> bytes:
         """Predict: takes its place like a forecast."""
         gateway = self._gateway
+        tfserving = _tfserving(gateway)
         deadline = deadline_of(context, gateway.settings.timeout_s)
         spec = sent.message.model_spec
         try:
@@ -130,7 +131,7 @@ class _PassThrough:
             raise
         gateway.quotas.take(caller(), _windows(sent.message))
         async with gateway.admission.place(deadline):
-            return await _tfserving(gateway).forward(PREDICT, sent.raw, timeout_s=deadline.for_upstream_s())
+            return await tfserving.forward(PREDICT, sent.raw, timeout_s=deadline.for_upstream_s())
 
     async def metadata(self, sent: _Sent, context: Context) -> bytes:
         """GetModelMetadata."""

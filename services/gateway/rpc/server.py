@@ -52,6 +52,9 @@ class RpcServer:
                 # A port that is taken is an error, but for workers, which share it.
                 ("grpc.so_reuseport", int(settings.worker is not None)),
                 ("grpc.max_concurrent_streams", _MOST_STREAMS),
+                # Or calls of a client that keeps to that limit are reset (REFUSED_STREAM) while those before
+                # are still being put away: a third of them, with 300 callers on one connection.
+                ("grpc.http.overload_protection", 0),
                 ("grpc.max_allowed_incoming_connections", settings.max_connections),
                 ("grpc.server_handshake_timeout_ms", round(settings.client_timeout_s * 1000)),
                 # Clients that look after idle connections are welcome, down to one ping in ten seconds.

@@ -92,7 +92,9 @@ class Callers:
     async def __aenter__(self) -> Self:
         ca_file = self._gateway.ca_file
         trust = grpc.ssl_channel_credentials(ca_file.read_bytes() if ca_file else None)
-        self._channel = grpc.aio.secure_channel(self._gateway.grpc_target, trust)
+        # A connection of its own, however many callers there are.
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        self._channel = grpc.aio.secure_channel(self._gateway.grpc_target, trust, options)
         self._forecast = self._channel.unary_unary(
             _METHOD, response_deserializer=pb.ForecastResponse.FromString
         )

@@ -5,13 +5,14 @@ import json
 import re
 import ssl
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
 import httpx
 import pytest
 
 from services.local.ports import free_ports
-from tests.integration.faults.callers import EDGES, Callers, Outcome
+from tests.integration.faults.callers import EDGES, RPC, Callers, Outcome
 from tests.integration.faults.gateways import Gateway
 from tests.integration.faults.load import offer, recovered, without_pause
 from tests.integration.faults.model_servers import EmbeddedModelServer
@@ -185,3 +186,12 @@ async def test_who_is_sent_away_at_the_door_is_told_why_and_keeps_the_connection
     labels = 'code="429",edge="https",method="POST /predict/{model}",model="gru"'
     assert f"wattgate_requests_total{{{labels}}} 1.0" in counted
     assert "refused at the door within a second: 1" in gateway.log()
+
+
+async def test_one_connection_that_is_full_has_its_calls_wait_and_none_reset(small):
+    """Three times as many callers as a connection takes calls, each calling again at once."""
+    async with Callers(small) as callers:
+        outcomes = await without_pause(callers, 300, seconds=3, edges=[RPC])
+    results = Counter((outcome.result, outcome.detail) for outcome in outcomes)
+    assert results.pop(("answered", "")) > 0
+    assert {result for result, _ in results} == {"refused cleanly"}, results

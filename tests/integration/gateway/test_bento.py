@@ -57,6 +57,8 @@ class Server:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        # A gateway that hangs up is no news.
+        self._server.handle_error = lambda *_: None
         if context:
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._server.daemon_threads = True
@@ -125,6 +127,8 @@ async def test_a_call_names_version_and_signature_and_carries_loads(bento, serve
     ("status", "ours"),
     [
         (404, VersionGoneError),
+        (504, ModelUnavailableError),
+        (520, ModelFailedError),
         (429, ModelUnavailableError),
         (502, ModelUnavailableError),
         (503, ModelUnavailableError),
@@ -151,11 +155,12 @@ async def test_its_errors_become_ours_without_its_words(bento, server, status, o
         b"null",
         b'"text"',
         b"[[1,2],[3]]",
+        b"[[1" + b"0" * 400 + b"]]",
         b'{"a": 1}',
         b"[" * 100_000,
         b"0" * 5_000_000,
     ],
-    ids=["no json", "short", "empty", "null", "text", "ragged", "object", "deep", "long"],
+    ids=["no json", "short", "empty", "null", "text", "ragged", "huge", "object", "deep", "long"],
 )
 async def test_an_answer_that_is_no_forecast_is_a_failed_model(bento, server, answer):
     server.answers = [(200, answer)]

@@ -29,11 +29,24 @@ def known(tmp_path):
         ),
         ({"engine": "triton", "model_server": "http://triton:8001"}, "model_server is a URL where"),
         ({"model_server": " , "}, "names no target"),
+        ({"engine": "bentoml", "model_server": "http://user:word@bento:3000"}, "nothing else in it"),
+        ({"engine": "bentoml", "model_server": "http://a:3000,http://b:3000"}, "nothing else in it"),
+        ({"engine": "bentoml", "model_server": "http://bento:3000?x=1"}, "nothing else in it"),
     ],
 )
 def test_an_engine_and_its_address_go_together(known, settings, said):
     with pytest.raises(ValidationError, match=said):
-        Settings(**known, **settings)
+        Settings(
+            **known,
+            **(settings | ({"model_server_ca": known["tls_key"]} if "model_server_ca" in settings else {})),
+        )
+
+
+def test_an_authority_is_for_tls(known):
+    with pytest.raises(ValidationError, match="model_server begins with https"):
+        Settings(
+            **known, engine="bentoml", model_server="http://bento:3000", model_server_ca=known["tls_key"]
+        )
 
 
 @pytest.mark.parametrize(

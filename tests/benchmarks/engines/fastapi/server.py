@@ -15,7 +15,7 @@ from fastapi import Depends, FastAPI, UploadFile
 from fastapi.security import OAuth2PasswordBearer
 
 from pipelines.postprocessing import denormalise
-from pipelines.preprocessing.features import model_input
+from pipelines.preprocessing.features import known_input, model_input
 from pipelines.preprocessing.meter_file import read_meter_file
 from pipelines.preprocessing.series import last_window
 from pipelines.spec import SIGNATURE, ForecastSpec
@@ -30,6 +30,7 @@ folder = Path(settings.model_server.removeprefix("unix:")) / MODEL / VERSION
 loaded = tf.saved_model.load(str(folder))
 spec = ForecastSpec.model_validate_json(loaded.signatures[SIGNATURE]()[SIGNATURE].numpy())
 model = loaded.signatures[spec.signatures[0]]
+model(**{spec.input: tf.constant(known_input(spec))})  # compiled before anybody waits for it
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ from typing import Any
 
 import litserve
 
-from services.serving.forecaster import Forecaster, load
+from services.serving.forecaster import Forecaster, load, spec_of
+from services.serving.saved_model import SavedModel
 from tests.benchmarks.engines import MODEL, VERSION
 
 PORT, MODELS = sys.argv[1:]
@@ -26,7 +27,7 @@ class Forecasts(litserve.LitAPI):
 
 
 def _spec() -> dict[str, Any]:
-    return Forecaster(load(FOLDER)).spec.model_dump(mode="json")
+    return spec_of(SavedModel(FOLDER)).model_dump(mode="json")
 
 
 if __name__ == "__main__":
