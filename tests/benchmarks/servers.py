@@ -40,7 +40,7 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def listening(command: Sequence[str | Path], port: int, log: Path) -> Iterator[int]:
+def listening(command: Sequence[str | Path], port: int, log: Path, **environment: str) -> Iterator[int]:
     """The id of a process that listens on the port, from then on until the end. Raises StartError."""
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -48,7 +48,7 @@ def listening(command: Sequence[str | Path], port: int, log: Path) -> Iterator[i
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", **environment},
         )
     try:
         deadline = time.monotonic() + START_TIMEOUT_S

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import time
 import venv
 from collections.abc import Callable, Iterator, Sequence
@@ -136,7 +137,11 @@ def serving(name: str, python: Path, models: Path, log: Path) -> Iterator[Runnin
     answers = _answers_http if ENGINES[name].adapter == BENTOML else _answers_grpc
     began = time.perf_counter()
     try:
-        with listening(command, port, log) as pid:
+        # What a server leaves behind goes with the folder.
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            listening(command, port, log, TMPDIR=folder) as pid,
+        ):
             while not answers(port):
                 if time.perf_counter() - began > START_TIMEOUT_S:
                     raise StartError(last_words(log))
