@@ -21,16 +21,25 @@ TIME_HEADERS = ("Datum", "Date", "Date-Time")
 VALUE_HEADERS = ("Wert (kW)", "Power Consumption [kW]")
 DELIMITERS = (",", ";")
 ENCODINGS = ("utf-8-sig", "cp1252")
+TOTALS = ("gesamt", "gesamtsumme", "sum", "summe", "total")
+"""Words that mark a last row as the total of those above."""
 
 MAX_LINE = 4096
 """Characters of a line."""
 MAX_CELL = 64
 """Characters of a cell that an error repeats, and that a time or a number may have."""
+MAX_TITLES = 20
+"""Rows before the header: of whom, of which meter, from when to when."""
 
 _ROWS_AT_A_TIME = 4096
 """Read in one go: the interpreter lock is not let go of in between."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _NOT_OF_A_NUMBER = re.compile(r"[^0-9eE.+-]")
+_GROUPED = {
+    ",": re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d*", re.ASCII),
+    ".": re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d*", re.ASCII),
+}
+"""Numbers with marks between thousands, by their decimal mark; one without it could be either."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 _MAGIC = {
@@ -48,9 +57,10 @@ Lines = NDArray[np.int64]
 def read_meter_file(content: bytes, *, zone: ZoneInfo) -> LoadSeries:
     """The load of a CSV with a header, one row per step.
 
-    Takes the columns of TIME_HEADERS and VALUE_HEADERS, others are passed over; comma or semicolon
-    between cells; decimal point or comma; ISO or dd.mm.yyyy times; UTF-8 with or without byte order
-    mark, or cp1252. Times with an offset are taken at their word; those without are local to `zone`.
+    Takes the columns of TIME_HEADERS and VALUE_HEADERS, others are passed over, as are MAX_TITLES rows before
+    the header and a last row that is a total; comma or semicolon between cells; decimal point or comma, with
+    or without marks between thousands; ISO or dd.mm.yyyy times, 24:00 among them; UTF-8 with or without byte
+    order mark, or cp1252. Times with an offset are taken at their word; those without are local to `zone`.
     Values are mean powers in kW.
 
     Raises InvalidSeriesError that lists the rows at fault: not text, no or another header, too long,
@@ -89,10 +99,16 @@ def _plain_columns(header: bytes) -> Columns | None:
 
 def _row_by_row(content: bytes, zone: ZoneInfo) -> LoadSeries:
     rows, lines = _rows(_decode(content))
-    header, data, lines = rows[0], rows[1:], lines[1:]
+    titles = next((i for i, row in enumerate(rows[: MAX_TITLES + 1]) if _columns(row)), None)
+    if titles is None:
+        raise InvalidSeriesError([_header_violation(rows[0])])
+    header, data, lines = rows[titles], rows[titles + 1 :], lines[titles + 1 :]
     columns = _columns(header)
-    if columns is None:
-        raise InvalidSeriesError([_header_violation(header)])
+    assert columns is not None  # noqa: S101 - it was found by them
+    if data and _is_total(data[-1]):
+        data, lines = data[:-1], lines[:-1]
+    if len(data) > MAX_STEPS:
+        raise invalid("length", f"the file has over {MAX_STEPS:,} rows: send the newest")
     if not data:
         raise invalid("length", "the file has a header and no rows")
     uneven = [i for i, row in enumerate(data) if len(row) != len(header)]
@@ -148,8 +164,6 @@ def _rows(text: str) -> tuple[list[list[str]], Lines]:
                 raise invalid("not_csv", "the file has a line break within a cell")
     except csv.Error as error:
         raise invalid("not_csv", f"the file is not CSV: line {reader.line_num}: {error}") from None
-    if len(rows) > MAX_STEPS + 1:
-        raise invalid("length", f"the file has over {MAX_STEPS:,} rows: send the newest")
     if all(map(any, rows)):
         return rows, np.arange(1, len(rows) + 1)
     lines = [i + 1 for i, row in enumerate(rows) if any(row)]
@@ -157,12 +171,13 @@ def _rows(text: str) -> tuple[list[list[str]], Lines]:
 
 
 def _delimiter(text: str) -> str:
-    """The one that splits the first line with anything on it into a header we know."""
-    header = text.lstrip().splitlines()[0]
-    for delimiter in DELIMITERS:
-        if _columns([cell.strip().strip('"') for cell in header.split(delimiter)]) is not None:
-            return delimiter
-    return max(DELIMITERS, key=header.count)
+    """The one that splits one of the first lines with anything on them into a header we know."""
+    first = list(islice(filter(str.strip, io.StringIO(text)), MAX_TITLES + 1))
+    for line in first:
+        for delimiter in DELIMITERS:
+            if _columns([cell.strip().strip('"') for cell in line.split(delimiter)]) is not None:
+                return delimiter
+    return max(DELIMITERS, key=first[0].count)
 
 
 def _columns(header: list[str]) -> tuple[int, int] | None:
@@ -175,6 +190,10 @@ def _columns(header: list[str]) -> tuple[int, int] | None:
             return None
         found.append(at[0])
     return found[0], found[1]
+
+
+def _is_total(row: list[str]) -> bool:
+    return any(cell.strip().rstrip(":").casefold() in TOTALS for cell in row)
 
 
 def _header_violation(header: list[str]) -> Violation:
@@ -241,9 +260,9 @@ def _to_utc(times: ParsedTimes, zone: ZoneInfo) -> tuple[NDArray[np.int64], NDAr
 def _values(column: _Column) -> tuple[NDArray[np.float64], _Faults]:
     cells = column.cells
     joined = "".join(cells)
-    if "," in joined and ("." not in joined or _mostly_commas(cells)):
-        # A point in a column of decimal commas must not become one.
-        cells = [cell.replace(",", ".") if "." not in cell else "" for cell in cells]
+    if "," in joined:
+        mark = "," if "." not in joined or _mostly_commas(cells) else "."
+        cells = [_with_point(cell, mark) for cell in cells]
         joined = "".join(cells)
     kw = np.zeros(len(cells))
     if not _NOT_OF_A_NUMBER.search(joined):
@@ -260,9 +279,21 @@ def _values(column: _Column) -> tuple[NDArray[np.float64], _Faults]:
 
 def _mostly_commas(cells: list[str]) -> bool:
     """Whether more of the cells are numbers with a decimal comma than with a decimal point."""
-    commas = sum("," in cell and "." not in cell and _is_power(cell.replace(",", ".")) for cell in cells)
-    points = sum("." in cell and _is_power(cell) for cell in cells)
+    commas, points = (
+        sum(mark in cell and _is_power(_with_point(cell, mark)) for cell in cells) for mark in (",", ".")
+    )
     return commas > points
+
+
+def _with_point(cell: str, mark: str) -> str:
+    """A number with the decimal mark as one with a point; nothing where it has the other mark elsewhere than
+    between thousands: that must not become a decimal mark."""
+    other = "." if mark == "," else ","
+    if other in cell:
+        if not _GROUPED[mark].fullmatch(cell[:MAX_CELL]):
+            return ""
+        cell = cell.replace(other, "")
+    return cell.replace(mark, ".")
 
 
 def _is_power(cell: str) -> bool:

@@ -113,7 +113,8 @@ def seconds_of(numbers: Mapping[str, Seconds]) -> tuple[Seconds, NDArray[np.bool
     first_day = _FIRST_DAYS[months]
     seconds = (first_day + day - 1) * 86_400 + hour * 3600 + minute * 60 + second
     valid &= (day >= 1) & (day <= _FIRST_DAYS[months + 1] - first_day)
-    valid &= (hour < 24) & (minute < 60) & (second < 60)
+    # 24:00 is how many a meter writes the end of its day.
+    valid &= ((hour < 24) & (minute < 60) & (second < 60)) | ((hour == 24) & (minute == 0) & (second == 0))
     # Whatever the zone, what it is in UTC is in the years taken, too.
     valid &= (seconds >= EARLIEST_S + 86_400) & (seconds < LATEST_S - 86_400)
     return seconds, valid

@@ -222,7 +222,7 @@ def test_an_error_repeats_little_of_a_cell_and_nothing_unprintable():
     assert str(error).isprintable()
 
 
-@pytest.mark.parametrize("value", ["k.A.", "101.5", "1.234,5", "n/a", ""])
+@pytest.mark.parametrize("value", ["k.A.", "101.5", "1.23,5", "1.234", "12.345.67,0", "n/a", ""])
 def test_one_bad_value_among_decimal_commas_is_the_one_named(value):
     content = week_file(header="Datum;Wert (kW)", separator=";", mark=",")
     error = refused(with_row(content, 300, f"2024-06-06 02:45:00;{value}"))
@@ -262,3 +262,61 @@ def test_the_longest_file_full_of_faults_lists_twenty_and_counts_all():
     error = refused(b"Datum,Wert (kW)\n" + b"a,b\n" * 400_000)
     assert len(error.violations) == MAX_LISTED
     assert error.count == 800_000
+
+
+@pytest.mark.parametrize(
+    ("cells", "kw"),
+    [
+        (["1.234,5", "-1.234.567,0", "12,5"], [1234.5, -1234567, 12.5]),
+        (["1,234.5", "-1,234,567.0", "12.5"], [1234.5, -1234567, 12.5]),
+        (["1.234,", "0,5"], [1234, 0.5]),
+    ],
+    ids=["German", "English", "nothing after the comma"],
+)
+def test_marks_between_thousands_are_passed_over_where_a_decimal_mark_tells_them_apart(cells, kw):
+    content = csv_of(quarter_hours(len(cells)), cells, header="Datum;Wert (kW)", separator=";")
+    assert read_meter_file(content, zone=UTC_ZONE).kw.tolist() == kw
+
+
+@pytest.mark.parametrize("midnight", ["03.06.2024 24:00", "2024-06-03 24:00", "2024-06-03 24:00:00"])
+def test_24_00_is_the_end_of_the_day(midnight):
+    around = {
+        "03.06.2024 24:00": ("03.06.2024 23:45", "04.06.2024 00:15"),
+        "2024-06-03 24:00": ("2024-06-03 23:45", "2024-06-04 00:15"),
+        "2024-06-03 24:00:00": ("2024-06-03 23:45:00", "2024-06-04 00:15:00"),
+    }[midnight]
+    content = "\n".join(["Datum,Wert (kW)", f"{around[0]},1", f"{midnight},2", f"{around[1]},3"]).encode()
+    series = read_meter_file(content, zone=UTC_ZONE)
+    assert series.times_s[1] == datetime(2024, 6, 4, tzinfo=UTC).timestamp()
+    assert set(np.diff(series.times_s).tolist()) == {900}
+
+
+@pytest.mark.parametrize("time", ["2024-06-03 24:15", "2024-06-03 25:00", "2024-06-03 24:01"])
+def test_no_other_time_of_a_25th_hour_is_one(time):
+    error = refused(f"Datum,Wert (kW)\n2024-06-03 23:45,1\n{time},2\n".encode())
+    assert (error.violations[0].rule, error.violations[0].row) == ("time", 2)
+
+
+def test_rows_before_the_header_are_passed_over_and_lines_still_counted():
+    titles = "Lastgang 2024\nZählpunkt;DE0001\nvon;bis\n\n"
+    content = f"{titles}Datum;Wert (kW)\n2024-06-03 00:00;1,5\n2024-06-03 00:15;x\n".encode()
+    assert str(refused(content)).startswith("row 2 (line 7), column Wert (kW): 'x'")
+    assert read_meter_file(content.replace(b"x", b"2"), zone=UTC_ZONE).kw.tolist() == [1.5, 2]
+
+
+def test_a_header_that_comes_too_late_is_none():
+    titles = "".join(f"title {number}\n" for number in range(21))
+    error = refused(f"{titles}Datum,Wert (kW)\n2024-06-03 00:00,1\n".encode())
+    assert error.violations[0].rule == "header"
+    assert "the header names 'title 0'" in str(error)
+
+
+@pytest.mark.parametrize("total", ["Summe;3", "Gesamt:;3", ";;Total", "TOTAL;"])
+def test_a_total_in_the_last_row_is_passed_over(total):
+    content = f"Datum;Wert (kW)\n2024-06-03 00:00;1\n2024-06-03 00:15;2\n{total}\n".encode()
+    assert read_meter_file(content, zone=UTC_ZONE).kw.tolist() == [1, 2]
+
+
+def test_a_total_elsewhere_is_a_fault():
+    content = b"Datum;Wert (kW)\n2024-06-03 00:00;1\nSumme;1\n2024-06-03 00:15;2\n"
+    assert [violation.row for violation in refused(content).violations] == [2]
