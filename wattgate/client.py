@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 from urllib.parse import quote
 
 import grpc
@@ -16,6 +16,9 @@ from wattgate.forecast.v1 import forecast_service_pb2 as pb
 from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceStub
 
 TIMEOUT_S = 10.0
+
+Unit = Literal["kW", "kWh"]
+Labels = Literal["start", "end"]
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,21 @@ class Forecast:
 class Forecaster(Protocol):
     """What both clients do."""
 
-    def forecast(self, model: str, csv: bytes, *, time_zone: str | None = None) -> Forecast:
+    def forecast(
+        self,
+        model: str,
+        csv: bytes,
+        *,
+        time_zone: str | None = None,
+        column: str | None = None,
+        unit: Unit = "kW",
+        labels: Labels = "start",
+    ) -> Forecast:
         """Forecast the steps that follow a meter file's last row.
 
-        `time_zone` is the IANA zone of times without an offset; None for the model's own.
+        `time_zone` is the IANA zone of times without an offset; None for the model's own. `column` is the
+        header of the loads, None for the usual ones; with the unit kWh they are energies of steps; `labels`
+        tells what of its step a row's time is.
         """
         ...
 
@@ -64,13 +78,23 @@ class HttpsClient:
         self._http.headers["Authorization"] = f"Bearer {token}"
         return token
 
-    def forecast(self, model: str, csv: bytes, *, time_zone: str | None = None) -> Forecast:
+    def forecast(
+        self,
+        model: str,
+        csv: bytes,
+        *,
+        time_zone: str | None = None,
+        column: str | None = None,
+        unit: Unit = "kW",
+        labels: Labels = "start",
+    ) -> Forecast:
         """Forecast the steps that follow a meter file's last row."""
+        options = {"tz": time_zone, "column": column, "unit": unit, "labels": labels}
         answer = _checked(
             self._http.post(
                 f"/v1/models/{quote(model, safe='')}:forecast",
                 content=csv,
-                params={"tz": time_zone} if time_zone else None,
+                params={name: value for name, value in options.items() if value is not None},
                 headers={"Content-Type": "text/csv"},
             )
         ).json()
@@ -105,9 +129,25 @@ class GrpcClient:
         self._stub = ForecastServiceStub(self._channel)
         self._timeout_s = timeout_s
 
-    def forecast(self, model: str, csv: bytes, *, time_zone: str | None = None) -> Forecast:
+    def forecast(
+        self,
+        model: str,
+        csv: bytes,
+        *,
+        time_zone: str | None = None,
+        column: str | None = None,
+        unit: Unit = "kW",
+        labels: Labels = "start",
+    ) -> Forecast:
         """Forecast the steps that follow a meter file's last row."""
-        request = pb.ForecastRequest(model=model, file=pb.MeterFile(csv=csv, time_zone=time_zone or ""))
+        file = pb.MeterFile(
+            csv=csv,
+            time_zone=time_zone or "",
+            column=column or "",
+            unit=pb.MeterFile.Unit.Value(f"UNIT_{unit.upper()}"),
+            labels=pb.MeterFile.Labels.Value(f"LABELS_{labels.upper()}"),
+        )
+        request = pb.ForecastRequest(model=model, file=file)
         answer = self._stub.Forecast(request, timeout=self._timeout_s)
         steps = tuple(Step(_time(s.valid_from), _time(s.valid_to), s.kw) for s in answer.steps)
         return Forecast(answer.model, answer.model_version, _time(answer.data_until), steps)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,7 +19,11 @@ from pipelines.preprocessing.series import MAX_STEPS, MAX_VALUE_KW, LoadSeries, 
 from pipelines.preprocessing.wall_clock import to_utc
 
 TIME_HEADERS = ("Datum", "Date", "Date-Time")
-VALUE_HEADERS = ("Wert (kW)", "Power Consumption [kW]")
+VALUE_HEADERS = {
+    "kW": ("Wert (kW)", "Power Consumption [kW]"),
+    "kWh": ("Wert (kWh)", "Energy Consumption [kWh]"),
+}
+"""By the unit that was declared."""
 DELIMITERS = (",", ";")
 ENCODINGS = ("utf-8-sig", "cp1252")
 TOTALS = ("gesamt", "gesamtsumme", "sum", "summe", "total")
@@ -42,6 +47,8 @@ _GROUPED = {
 """Numbers with marks between thousands, by their decimal mark; one without it could be either."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
+_NO_VALUE = {"kW": "is not a power in kW", "kWh": "is not an energy in kWh"}
+
 _MAGIC = {
     b"\x89PNG": "a PNG image",
     b"PK\x03\x04": "a zip archive (an .xlsx file is one: save it as CSV)",
@@ -52,29 +59,67 @@ _MAGIC = {
 }
 
 Lines = NDArray[np.int64]
+Names = tuple[str, ...]
+"""Headers that the column of loads may have."""
 
 
-def read_meter_file(content: bytes, *, zone: ZoneInfo) -> LoadSeries:
+@dataclass(frozen=True)
+class Declared:
+    """What the sender of a file says of it: it cannot be seen, and is not guessed."""
+
+    column: str | None = None
+    """Header of the column that holds the load; None: one of VALUE_HEADERS."""
+    unit: Literal["kW", "kWh"] = "kW"
+    """kWh: the energy of each step."""
+    labels: Literal["start", "end"] = "start"
+    """What of its step a row's time is."""
+
+    @property
+    def names(self) -> Names:
+        """Headers that the column of loads may have."""
+        return (self.column,) if self.column else VALUE_HEADERS[self.unit]
+
+
+AS_USUAL = Declared()
+
+
+def read_meter_file(content: bytes, *, zone: ZoneInfo, declared: Declared = AS_USUAL) -> LoadSeries:
     """The load of a CSV with a header, one row per step.
 
     Takes the columns of TIME_HEADERS and VALUE_HEADERS, others are passed over, as are MAX_TITLES rows before
     the header and a last row that is a total; comma or semicolon between cells; decimal point or comma, with
     or without marks between thousands; ISO or dd.mm.yyyy times, 24:00 among them; UTF-8 with or without byte
     order mark, or cp1252. Times with an offset are taken at their word; those without are local to `zone`.
-    Values are mean powers in kW.
+    Values are mean powers in kW of the steps that begin at the times, unless declared otherwise.
 
     Raises InvalidSeriesError that lists the rows at fault: not text, no or another header, too long,
     cells that are not times or finite numbers, times that occur twice, go back, or that no clock showed.
     """
-    return _plain(content, zone) or _row_by_row(content, zone)
+    series = _plain(content, zone, declared.names) or _row_by_row(content, zone, declared)
+    return series if (declared.unit, declared.labels) == ("kW", "start") else _as_declared(series, declared)
 
 
-def _plain(content: bytes, zone: ZoneInfo) -> LoadSeries | None:
+def _as_declared(series: LoadSeries, declared: Declared) -> LoadSeries:
+    """Powers of steps by their starts; how long a step is, most of the rows tell."""
+    if series.times_s.size < 2:
+        raise invalid("length", "one row does not tell how long a step is")
+    step_s = int(np.median(np.diff(series.times_s)))
+    kw = series.kw * (3600 / step_s) if declared.unit == "kWh" else series.kw
+    bad = np.flatnonzero(np.abs(kw) > MAX_VALUE_KW)
+    if bad.size:
+        row, line = series.place(int(bad[0]))
+        message = f"{series.kw[bad[0]]:g} kWh in {step_s} s is more than any meter shows"
+        raise InvalidSeriesError([Violation("value", message, row, line)], bad.size)
+    times_s = series.times_s - step_s if declared.labels == "end" else series.times_s
+    return LoadSeries(times_s, kw, series.lines, series.zone)
+
+
+def _plain(content: bytes, zone: ZoneInfo, names: Names) -> LoadSeries | None:
     """What `_row_by_row` reads of a file that is plain and has no fault; None of any other."""
     end = content.find(b"\n")
     if not 0 < end <= MAX_LINE:
         return None
-    columns = _plain_columns(content[:end])
+    columns = _plain_columns(content[:end], names)
     rows = columns and read_plain_rows(content, end + 1, columns)
     if not rows or rows.kw.size > MAX_STEPS:
         return None
@@ -85,25 +130,26 @@ def _plain(content: bytes, zone: ZoneInfo) -> LoadSeries | None:
 
 
 @lru_cache(maxsize=64)
-def _plain_columns(header: bytes) -> Columns | None:
+def _plain_columns(header: bytes, names: Names) -> Columns | None:
     """What the header line says of the rows; None where it has a fault."""
     try:
         text = _decode(header.removesuffix(b"\r"))
-        delimiter = _delimiter(text)
+        delimiter = _delimiter(text, names)
         (cells,) = csv.reader([text], delimiter=delimiter, strict=True)
     except (InvalidSeriesError, csv.Error, ValueError):
         return None
-    at = _columns(cells)
+    at = _columns(cells, names)
     return None if at is None or "\r" in text else Columns(delimiter, len(cells), *at)
 
 
-def _row_by_row(content: bytes, zone: ZoneInfo) -> LoadSeries:
-    rows, lines = _rows(_decode(content))
-    titles = next((i for i, row in enumerate(rows[: MAX_TITLES + 1]) if _columns(row)), None)
+def _row_by_row(content: bytes, zone: ZoneInfo, declared: Declared) -> LoadSeries:
+    names = declared.names
+    rows, lines = _rows(_decode(content), names)
+    titles = next((i for i, row in enumerate(rows[: MAX_TITLES + 1]) if _columns(row, names)), None)
     if titles is None:
-        raise InvalidSeriesError([_header_violation(rows[0])])
+        raise InvalidSeriesError([_header_violation(rows[0], declared)])
     header, data, lines = rows[titles], rows[titles + 1 :], lines[titles + 1 :]
-    columns = _columns(header)
+    columns = _columns(header, names)
     assert columns is not None  # noqa: S101 - it was found by them
     if data and _is_total(data[-1]):
         data, lines = data[:-1], lines[:-1]
@@ -124,7 +170,7 @@ def _row_by_row(content: bytes, zone: ZoneInfo) -> LoadSeries:
         _Column(header[at].strip(), [row[at].strip() for row in data], lines) for at in columns
     )
     times_s, time_faults = _times(time_column, zone)
-    kw, value_faults = _values(value_column)
+    kw, value_faults = _values(value_column, declared.unit)
     if time_faults.count or value_faults.count:
         listed = sorted(time_faults.listed + value_faults.listed, key=lambda fault: fault.row or 0)
         raise InvalidSeriesError(listed, time_faults.count + value_faults.count)
@@ -148,13 +194,13 @@ def _decode(content: bytes) -> str:
     raise invalid("not_csv", "the file is not text in UTF-8 or Windows-1252")
 
 
-def _rows(text: str) -> tuple[list[list[str]], Lines]:
+def _rows(text: str, names: Names) -> tuple[list[list[str]], Lines]:
     """Header and data rows without blank ones, and the line each ends on; never more than are taken."""
     if text.count("\n") + text.count("\r") > 2 * MAX_STEPS:
         raise invalid("length", f"the file has over {MAX_STEPS:,} rows: send the newest")
     if max(map(len, text.splitlines())) > MAX_LINE:
         raise invalid("length", f"the file has a line of over {MAX_LINE:,} characters")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, names), strict=True)
     rows: list[list[str]] = []
     try:
         while chunk := list(islice(reader, _ROWS_AT_A_TIME)):
@@ -170,21 +216,21 @@ def _rows(text: str) -> tuple[list[list[str]], Lines]:
     return [rows[line - 1] for line in lines], np.array(lines, dtype=np.int64)
 
 
-def _delimiter(text: str) -> str:
+def _delimiter(text: str, names: Names) -> str:
     """The one that splits one of the first lines with anything on them into a header we know."""
     first = list(islice(filter(str.strip, io.StringIO(text)), MAX_TITLES + 1))
     for line in first:
         for delimiter in DELIMITERS:
-            if _columns([cell.strip().strip('"') for cell in line.split(delimiter)]) is not None:
+            if _columns([cell.strip().strip('"') for cell in line.split(delimiter)], names) is not None:
                 return delimiter
     return max(DELIMITERS, key=first[0].count)
 
 
-def _columns(header: list[str]) -> tuple[int, int] | None:
+def _columns(header: list[str], names: Names) -> tuple[int, int] | None:
     """Positions of time and value, None where one is missing or named twice."""
     found = []
-    for names in (TIME_HEADERS, VALUE_HEADERS):
-        known = [name.casefold() for name in names]
+    for wanted in (TIME_HEADERS, names):
+        known = [name.strip().casefold() for name in wanted]
         at = [i for i, cell in enumerate(header) if cell.strip().casefold() in known]
         if len(at) != 1:
             return None
@@ -196,11 +242,11 @@ def _is_total(row: list[str]) -> bool:
     return any(cell.strip().rstrip(":").casefold() in TOTALS for cell in row)
 
 
-def _header_violation(header: list[str]) -> Violation:
+def _header_violation(header: list[str], declared: Declared) -> Violation:
     names = ", ".join(_shown(cell) for cell in header[:8])
-    wanted = f"one column {_any_of(TIME_HEADERS)} and one column {_any_of(VALUE_HEADERS)}"
-    if any("kwh" in cell.casefold() for cell in header):
-        wanted += "; energies in kWh are not powers: a quarter-hour's kWh times 4 are its mean kW"
+    wanted = f"one column {_any_of(TIME_HEADERS)} and one column {_any_of(declared.names)}"
+    if declared.unit == "kW" and any("kwh" in cell.casefold() for cell in header):
+        wanted += "; energies in kWh are not powers: declare them with unit=kWh"
     elif len(header) > 1 and parse_times([header[0].strip()]).valid.all():
         return Violation("header", f"the first line is data; a header is needed with {wanted}", line=1)
     return Violation("header", f"the header names {names}; needed are {wanted}", line=1)
@@ -257,7 +303,7 @@ def _to_utc(times: ParsedTimes, zone: ZoneInfo) -> tuple[NDArray[np.int64], NDAr
     return to_utc(times.seconds, zone)
 
 
-def _values(column: _Column) -> tuple[NDArray[np.float64], _Faults]:
+def _values(column: _Column, unit: str) -> tuple[NDArray[np.float64], _Faults]:
     cells = column.cells
     joined = "".join(cells)
     if "," in joined:
@@ -274,7 +320,7 @@ def _values(column: _Column) -> tuple[NDArray[np.float64], _Faults]:
             if (np.abs(kw) <= MAX_VALUE_KW).all():
                 return kw, _Faults(column, "value", [], "")
     bad = [i for i, cell in enumerate(cells) if not _is_power(cell)]
-    return kw, _Faults(column, "value", bad, "is not a power in kW")
+    return kw, _Faults(column, "value", bad, _NO_VALUE[unit])
 
 
 def _mostly_commas(cells: list[str]) -> bool:
@@ -305,5 +351,5 @@ def _shown(cell: str) -> str:
     return repr(cell if len(cell) <= MAX_CELL else cell[:MAX_CELL] + "...")
 
 
-def _any_of(names: tuple[str, ...]) -> str:
-    return " or ".join(f"'{name}'" for name in names)
+def _any_of(names: Names) -> str:
+    return " or ".join(_shown(name) for name in names)

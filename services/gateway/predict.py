@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.postprocessing import Forecast, forecast
-from pipelines.preprocessing.meter_file import read_meter_file
+from pipelines.preprocessing.meter_file import AS_USUAL, Declared, read_meter_file
 from pipelines.preprocessing.series import LoadSeries, last_window, regular_series
 from pipelines.preprocessing.wall_clock import zone_named
 from pipelines.spec import ForecastSpec
@@ -41,6 +41,7 @@ class MeterFile:
     content: bytes
     time_zone: str | None
     """IANA zone of times without an offset; None for the zone of the model."""
+    declared: Declared = AS_USUAL
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,9 @@ def _sha256(history: History) -> str:
 
 def _read(history: History, spec: ForecastSpec) -> LoadSeries:
     if isinstance(history, MeterFile):
-        series = read_meter_file(history.content, zone=_zone(history.time_zone, spec))
+        series = read_meter_file(
+            history.content, zone=_zone(history.time_zone, spec), declared=history.declared
+        )
     else:
         series = regular_series(history.start, history.kw, resolution_s=spec.resolution_s)
     return last_window(series, window=spec.window, resolution_s=spec.resolution_s)

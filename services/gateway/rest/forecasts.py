@@ -26,29 +26,31 @@ class Call:
 
     gateway: Gateway
     request: Request
-    time_zone: str | None
+    options: ForecastOptions
     deadline: Deadline
 
 
 async def _call(request: Request) -> Call:
     """All at once: solving a dependency each took as long as reading the file does."""
-    return Call(gateway_of(request), request, _time_zone(request), deadline_of(request))
+    return Call(gateway_of(request), request, _options(request), deadline_of(request))
 
 
-def _time_zone(request: Request) -> str | None:
+def _options(request: Request) -> ForecastOptions:
     given = request.query_params.multi_items()
     if not given:
-        return None
+        return _USUAL
     options = dict(given)
     if len(options) < len(given):
         raise InvalidRequestError("An option is given twice")
     try:
-        return ForecastOptions.model_validate(options).tz
+        return ForecastOptions.model_validate(options)
     except ValidationError as error:
         raise RequestValidationError(
             [{**fault, "loc": ("query", *fault["loc"])} for fault in error.errors()]
         ) from None
 
+
+_USUAL = ForecastOptions()
 
 TheCall = Annotated[Call, Depends(_call)]
 
@@ -65,10 +67,13 @@ _UPLOAD: dict[str, Any] = {
 
 def _described(content: dict[str, Any]) -> dict[str, Any]:
     """What FastAPI cannot see of a forecast, for OpenAPI."""
-    tz = ForecastOptions.model_json_schema()["properties"]["tz"]
+    options = ForecastOptions.model_json_schema()["properties"]
     return {
         "parameters": [
-            {"name": "tz", "in": "query", "description": tz["description"], "schema": tz},
+            *(
+                {"name": name, "in": "query", "description": schema["description"], "schema": schema}
+                for name, schema in options.items()
+            ),
             {
                 "name": TIMEOUT,
                 "in": "header",
@@ -104,7 +109,7 @@ async def predict_by_default(call: TheCall) -> list[float]:
 
 async def _predict(model: str, call: Call) -> list[float]:
     call.gateway.models.state(model)
-    file = await uploads.read_upload(call.request, call.gateway.settings.max_upload_bytes, call.time_zone)
+    file = await uploads.read_upload(call.request, call.gateway.settings.max_upload_bytes, call.options)
     prediction = await call.gateway.predictor.predict(model, file, call.deadline)
     return [step.kw for step in prediction.forecast.steps]
 
@@ -113,6 +118,6 @@ async def _predict(model: str, call: Call) -> list[float]:
 async def forecast(model: str, call: TheCall) -> ForecastOut:
     """The next quarter-hours with times and intervals, from a meter file, a CSV body or a JSON series."""
     call.gateway.models.state(model)
-    history = await uploads.read_history(call.request, call.gateway.settings.max_upload_bytes, call.time_zone)
+    history = await uploads.read_history(call.request, call.gateway.settings.max_upload_bytes, call.options)
     prediction = await call.gateway.predictor.predict(model, history, call.deadline)
     return ForecastOut.of(prediction)

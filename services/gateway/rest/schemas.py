@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, SecretStr
 
+from pipelines.preprocessing.meter_file import Declared
 from pipelines.preprocessing.series import MAX_STEPS
 from pipelines.spec import ForecastSpec
 from services.gateway.models import ModelState, ServedModel
@@ -113,6 +114,22 @@ class ForecastOptions(BaseModel):
         description="IANA zone that times without an offset are local to, e.g. Europe/Berlin or UTC; "
         "by default the zone the model was trained in.",
     )
+    column: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        default=None,
+        description="Header of the column that holds the load; by default Wert (kW) or Power Consumption "
+        "[kW], of energies Wert (kWh) or Energy Consumption [kWh].",
+    )
+    unit: Literal["kW", "kWh"] = Field(
+        default="kW", description="What the values are: mean powers, or the energy of each step."
+    )
+    labels: Literal["start", "end"] = Field(
+        default="start", description="What of its step a row's time is: when it begins, or when it ends."
+    )
+
+    @property
+    def declared(self) -> Declared:
+        """What they say of a file."""
+        return Declared(self.column, self.unit, self.labels)
 
 
 class IntervalOut(BaseModel):

@@ -13,7 +13,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from pipelines.errors import Violation
 from services.core.errors import InvalidRequestError, TooLargeError, UnsupportedMediaTypeError
 from services.gateway.predict import EvenSeries, History, MeterFile
-from services.gateway.rest.schemas import SeriesIn
+from services.gateway.rest.schemas import ForecastOptions, SeriesIn
 
 _FRAMING_BYTES = 64 * 1024
 """What boundaries and part headers may add to an upload."""
@@ -32,7 +32,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join([chunk async for chunk in _limited(request, limit, framing=0)])
 
 
-async def read_history(request: Request, limit: int, time_zone: str | None) -> History:
+async def read_history(request: Request, limit: int, options: ForecastOptions) -> History:
     """The history in a body: a multipart upload, a CSV, or a JSON series.
 
     Raises TooLargeError, UnsupportedMediaTypeError, InvalidRequestError.
@@ -40,17 +40,18 @@ async def read_history(request: Request, limit: int, time_zone: str | None) -> H
     _refuse_compressed(request)
     kind = _media_type(request)
     if kind == MULTIPART:
-        return MeterFile(await _uploaded_file(request, limit), time_zone)
+        return MeterFile(await _uploaded_file(request, limit), options.tz, options.declared)
     if kind == CSV:
-        return MeterFile(await read_body(request, limit), time_zone)
+        return MeterFile(await read_body(request, limit), options.tz, options.declared)
     if kind == JSON:
-        if time_zone is not None:
-            raise InvalidRequestError("tz is for files; a series says its offset in start")
+        if options.model_fields_set:
+            named = ", ".join(sorted(options.model_fields_set))
+            raise InvalidRequestError(f"{named}: for files alone; a series is in kW, from its start on")
         return await asyncio.to_thread(_series, await read_body(request, limit))
     raise UnsupportedMediaTypeError(f"Send {MULTIPART} with a file, {CSV} or {JSON}")
 
 
-async def read_upload(request: Request, limit: int, time_zone: str | None) -> MeterFile:
+async def read_upload(request: Request, limit: int, options: ForecastOptions) -> MeterFile:
     """The one file of a multipart upload, field `file`.
 
     Raises TooLargeError, UnsupportedMediaTypeError, InvalidRequestError.
@@ -58,7 +59,7 @@ async def read_upload(request: Request, limit: int, time_zone: str | None) -> Me
     _refuse_compressed(request)
     if _media_type(request) != MULTIPART:
         raise UnsupportedMediaTypeError(f"Send {MULTIPART} with the meter file in the field 'file'")
-    return MeterFile(await _uploaded_file(request, limit), time_zone)
+    return MeterFile(await _uploaded_file(request, limit), options.tz, options.declared)
 
 
 def _media_type(request: Request) -> str:

@@ -1,12 +1,14 @@
 """The gRPC edge's translation: messages to use case and back. It decides nothing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from typing import Literal
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from pipelines.preprocessing.meter_file import AS_USUAL, Declared
 from services.core.errors import InvalidRequestError, ServiceError, TooLargeError, as_status
 from services.core.telemetry.calls import caller
 from services.gateway.fleet import Fleet, Meter
@@ -18,6 +20,9 @@ from wattgate.forecast.v1 import forecast_service_pb2 as pb
 from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceServicer
 
 _MAX_ID_BYTES = 128
+_MAX_COLUMN = 64
+_UNITS: Mapping[int, Literal["kW", "kWh"]] = {0: "kW", 1: "kW", 2: "kWh"}
+_LABELS: Mapping[int, Literal["start", "end"]] = {0: "start", 1: "start", 2: "end"}
 
 
 class ForecastServicer(ForecastServiceServicer):
@@ -75,13 +80,23 @@ def _history(request: pb.ForecastRequest, limit: int) -> History:
         case "file":
             if len(request.file.csv) > limit:
                 raise TooLargeError(f"The file is over the limit of {limit:,} bytes")
-            return MeterFile(request.file.csv, request.file.time_zone or None)
+            return MeterFile(request.file.csv, request.file.time_zone or None, _declared(request.file))
         case "series":
             if not request.series.HasField("start"):
                 raise InvalidRequestError("series.start is missing")
             return EvenSeries(_time(request.series.start), np.array(request.series.kw[:], dtype=np.float64))
         case _:
             raise InvalidRequestError("history is missing: send a series or a file")
+
+
+def _declared(file: pb.MeterFile) -> Declared:
+    if not (file.column or file.unit or file.labels):
+        return AS_USUAL
+    if len(file.column) > _MAX_COLUMN:
+        raise InvalidRequestError(f"file.column is over the limit of {_MAX_COLUMN} characters")
+    if file.unit not in _UNITS or file.labels not in _LABELS:
+        raise InvalidRequestError("file.unit or file.labels is none that this gateway knows")
+    return Declared(file.column or None, _UNITS[file.unit], _LABELS[file.labels])
 
 
 def _time(stamp: Timestamp) -> datetime:

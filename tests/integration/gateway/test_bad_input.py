@@ -213,7 +213,7 @@ def test_an_option_that_cannot_count_is_refused(running, bearer):
     assert_problem(twice, 422, "INVALID_REQUEST")
     series = {"start": "2024-06-03T00:00:00Z", "kw": [1]}
     idle = running.https.post(f"{path}?tz=UTC", json=series, headers=bearer)
-    assert "tz is for files" in assert_problem(idle, 422, "INVALID_REQUEST")["detail"]
+    assert "tz: for files alone" in assert_problem(idle, 422, "INVALID_REQUEST")["detail"]
 
 
 CALLS = (("POST", "/predict"), ("POST", "/predict/gru"), ("POST", "/v1/models/gru:forecast"),
@@ -306,3 +306,21 @@ def test_after_all_that_a_forecast_is_still_answered(upload):
 def test_a_method_that_is_not_there_is_told_which_are(running, method, path, allowed):
     answer = running.https.request(method, path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("unit", "MW"), ("labels", "middle"), ("column", ""), ("column", "x" * 65)]
+)
+def test_an_option_that_is_none_is_named(running, bearer, option, value):
+    answer = running.https.post(
+        "/v1/models/gru:forecast", files={"file": WEEK}, params={option: value}, headers=bearer
+    )
+    assert_problem(answer, 422, "INVALID_REQUEST")
+    assert option in answer.text
+
+
+@pytest.mark.parametrize("file", [{"unit": 7}, {"labels": 3}, {"column": "x" * 65}])
+def test_so_is_one_of_a_message(rpc_error, file):
+    error = rpc_error(pb.ForecastRequest(model="gru", file=pb.MeterFile(csv=WEEK, **file)))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert f"file.{next(iter(file))}" in error.details()

@@ -132,3 +132,32 @@ def test_two_models_answer_at_once(running, bearer, metadata):
     ]
     for name, call in calls:
         assert [step.kw for step in call.result().steps] == alone[name]
+
+
+def test_what_is_declared_of_a_file_counts_alike_over_both_edges(running, bearer, metadata):
+    """Energies, labelled at the end of their quarter-hours, in a column of their own: the same load."""
+    usual = running.https.post(
+        "/v1/models/gru:forecast", files={"file": week_file(700)}, params={"tz": "UTC"}, headers=bearer
+    ).json()
+    header, *rows = week_file(700).decode().splitlines()
+    lines = ["Lastgang", header.replace("Wert (kW)", "Bezug")]
+    for row in rows:
+        time, kw = row.split(",")
+        end = datetime.fromisoformat(time) + timedelta(minutes=15)
+        lines.append(f"{end:%Y-%m-%d %H:%M:%S},{float(kw) / 4!r}")
+    content = "\n".join([*lines, "Summe,0"]).encode()
+    options = {"tz": "UTC", "column": "Bezug", "unit": "kWh", "labels": "end"}
+    https = running.https.post(
+        "/v1/models/gru:forecast", files={"file": content}, params=options, headers=bearer
+    )
+    assert https.status_code == 200, https.text
+    assert https.json()["steps"] == usual["steps"]
+    file = pb.MeterFile(
+        csv=content,
+        time_zone="UTC",
+        column="Bezug",
+        unit=pb.MeterFile.UNIT_KWH,
+        labels=pb.MeterFile.LABELS_END,
+    )
+    rpc = running.rpc.Forecast(pb.ForecastRequest(model="gru", file=file), metadata=metadata, timeout=10)
+    assert [step.kw for step in rpc.steps] == [step["kw"] for step in usual["steps"]]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import MAX_LISTED, InvalidSeriesError
-from pipelines.preprocessing.meter_file import read_meter_file
+from pipelines.preprocessing.meter_file import Declared, read_meter_file
 from tests.data import BERLIN, MONDAY, csv_of, plausible_kw, quarter_hours, week_file, with_row
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -320,3 +320,49 @@ def test_a_total_in_the_last_row_is_passed_over(total):
 def test_a_total_elsewhere_is_a_fault():
     content = b"Datum;Wert (kW)\n2024-06-03 00:00;1\nSumme;1\n2024-06-03 00:15;2\n"
     assert [violation.row for violation in refused(content).violations] == [2]
+
+
+def test_energies_of_steps_become_mean_powers():
+    content = csv_of(quarter_hours(3), [1, 2.5, -1], header="Datum;Wert (kWh)", separator=";")
+    series = read_meter_file(content, zone=UTC_ZONE, declared=Declared(unit="kWh"))
+    assert series.kw.tolist() == [4, 10, -4]
+    hourly = b"Date,Energy Consumption [kWh]\n2024-06-03 00:00,1\n2024-06-03 01:00,2\n2024-06-03 02:00,3\n"
+    assert read_meter_file(hourly, zone=UTC_ZONE, declared=Declared(unit="kWh")).kw.tolist() == [1, 2, 3]
+
+
+def test_times_at_the_end_of_steps_become_their_starts():
+    ends = csv_of(quarter_hours(4)[1:], [1, 2, 3])
+    series = read_meter_file(ends, zone=UTC_ZONE, declared=Declared(labels="end"))
+    assert series.times_s.tolist() == [int(time.timestamp()) for time in quarter_hours(3)]
+    assert series.kw.tolist() == [1, 2, 3]
+
+
+def test_the_column_that_is_named_is_the_one_that_is_read():
+    content = b"Datum;Wert (kW);Bezug;Einspeisung\n2024-06-03 00:00;1;2,5;3\n2024-06-03 00:15;4;5,5;6\n"
+    for column, kw in (("Bezug", [2.5, 5.5]), ("einspeisung ", [3, 6]), ("Wert (kW)", [1, 4])):
+        assert read_meter_file(content, zone=UTC_ZONE, declared=Declared(column)).kw.tolist() == kw
+
+
+@pytest.mark.parametrize(
+    ("declared", "content", "says"),
+    [
+        (Declared("Bezug"), b"Datum,Wert (kW)\n2024-06-03 00:00,1\n", "one column 'Bezug'"),
+        (Declared(unit="kWh"), b"Datum,Wert (kW)\n2024-06-03 00:00,1\n", "one column 'Wert (kWh)'"),
+        (Declared(unit="kWh"), b"Datum,Wert (kWh)\n2024-06-03 00:00,1\n", "one row does not tell"),
+        (
+            Declared(unit="kWh"),
+            csv_of(quarter_hours(2), ["1", "x"], header="Datum,Wert (kWh)"),
+            "an energy in",
+        ),
+        (
+            Declared(unit="kWh"),
+            csv_of(quarter_hours(2), ["1", "9e8"], header="Datum,Wert (kWh)"),
+            "row 2 (line 3): 9e+08 kWh in 900 s is more than any meter shows",
+        ),
+        (Declared(), b"Datum,Wert (kWh)\n2024-06-03 00:00,1\n", "declare them with unit=kWh"),
+    ],
+)
+def test_what_was_declared_and_is_not_so_is_told(declared, content, says):
+    with pytest.raises(InvalidSeriesError) as caught:
+        read_meter_file(content, zone=UTC_ZONE, declared=declared)
+    assert says in str(caught.value)

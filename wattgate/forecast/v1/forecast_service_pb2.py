@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+wattgate/forecast/v1/forecast_service.proto\x12\x14wattgate.forecast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\x90\x01\n\x0f\x46orecastRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x32\n\x06series\x18\x02 \x01(\x0b\x32 .wattgate.forecast.v1.LoadSeriesH\x00\x12/\n\x04\x66ile\x18\x03 \x01(\x0b\x32\x1f.wattgate.forecast.v1.MeterFileH\x00\x42\t\n\x07history\"C\n\nLoadSeries\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\n\n\x02kw\x18\x02 \x03(\x01\"+\n\tMeterFile\x12\x0b\n\x03\x63sv\x18\x01 \x01(\x0c\x12\x11\n\ttime_zone\x18\x02 \x01(\t\"\xd8\x01\n\x10\x46orecastResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\x03\x12-\n\tdata_from\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndata_until\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x31\n\x05steps\x18\x06 \x03(\x0b\x32\".wattgate.forecast.v1.ForecastStep\"\xb5\x01\n\x0c\x46orecastStep\x12.\n\nvalid_from\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08valid_to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\n\n\x02kw\x18\x03 \x01(\x01\x12;\n\tintervals\x18\x04 \x03(\x0b\x32(.wattgate.forecast.v1.PredictionInterval\"G\n\x12PredictionInterval\x12\r\n\x05level\x18\x01 \x01(\x01\x12\x10\n\x08lower_kw\x18\x02 \x01(\x01\x12\x10\n\x08upper_kw\x18\x03 \x01(\x01\"[\n\x15\x46orecastStreamRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x36\n\x07request\x18\x02 \x01(\x0b\x32%.wattgate.forecast.v1.ForecastRequest\"\x90\x01\n\x16\x46orecastStreamResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12:\n\x08\x66orecast\x18\x02 \x01(\x0b\x32&.wattgate.forecast.v1.ForecastResponseH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x13\n\x11ListModelsRequest\"A\n\x12ListModelsResponse\x12+\n\x06models\x18\x01 \x03(\x0b\x32\x1b.wattgate.forecast.v1.Model\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\">\n\x10GetModelResponse\x12*\n\x05model\x18\x01 \x01(\x0b\x32\x1b.wattgate.forecast.v1.Model\"\x88\x03\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32!.wattgate.forecast.v1.Model.State\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x11\n\tsignature\x18\x05 \x01(\t\x12\x0e\n\x06window\x18\x06 \x01(\x05\x12\x0f\n\x07horizon\x18\x07 \x01(\x05\x12\x14\n\x0cresolution_s\x18\x08 \x01(\x05\x12\x11\n\ttime_zone\x18\t \x01(\t\x12\x0c\n\x04unit\x18\n \x01(\t\x12/\n\x08\x66\x65\x61tures\x18\x0b \x03(\x0b\x32\x1d.wattgate.forecast.v1.Feature\x12\x36\n\x08training\x18\x0c \x01(\x0b\x32$.wattgate.forecast.v1.TrainingRecord\"J\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTATE_AVAILABLE\x10\x01\x12\x15\n\x11STATE_UNAVAILABLE\x10\x02\"2\n\x07\x46\x65\x61ture\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04mean\x18\x02 \x01(\x01\x12\x0b\n\x03std\x18\x03 \x01(\x01\"\xa4\x02\n\x0eTrainingRecord\x12\x13\n\x0b\x64\x61ta_sha256\x18\x01 \x01(\t\x12-\n\tdata_from\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndata_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06mae_kw\x18\x04 \x01(\x01\x12\x0f\n\x07rmse_kw\x18\x05 \x01(\x01\x12J\n\x0cnaive_mae_kw\x18\x06 \x03(\x0b\x32\x34.wattgate.forecast.v1.TrainingRecord.NaiveMaeKwEntry\x1a\x31\n\x0fNaiveMaeKwEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x32\x99\x03\n\x0f\x46orecastService\x12Y\n\x08\x46orecast\x12%.wattgate.forecast.v1.ForecastRequest\x1a&.wattgate.forecast.v1.ForecastResponse\x12o\n\x0e\x46orecastStream\x12+.wattgate.forecast.v1.ForecastStreamRequest\x1a,.wattgate.forecast.v1.ForecastStreamResponse(\x01\x30\x01\x12_\n\nListModels\x12\'.wattgate.forecast.v1.ListModelsRequest\x1a(.wattgate.forecast.v1.ListModelsResponse\x12Y\n\x08GetModel\x12%.wattgate.forecast.v1.GetModelRequest\x1a&.wattgate.forecast.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+wattgate/forecast/v1/forecast_service.proto\x12\x14wattgate.forecast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\x90\x01\n\x0f\x46orecastRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x32\n\x06series\x18\x02 \x01(\x0b\x32 .wattgate.forecast.v1.LoadSeriesH\x00\x12/\n\x04\x66ile\x18\x03 \x01(\x0b\x32\x1f.wattgate.forecast.v1.MeterFileH\x00\x42\t\n\x07history\"C\n\nLoadSeries\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\n\n\x02kw\x18\x02 \x03(\x01\"\xa4\x02\n\tMeterFile\x12\x0b\n\x03\x63sv\x18\x01 \x01(\x0c\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\t\x12\x32\n\x04unit\x18\x04 \x01(\x0e\x32$.wattgate.forecast.v1.MeterFile.Unit\x12\x36\n\x06labels\x18\x05 \x01(\x0e\x32&.wattgate.forecast.v1.MeterFile.Labels\"7\n\x04Unit\x12\x14\n\x10UNIT_UNSPECIFIED\x10\x00\x12\x0b\n\x07UNIT_KW\x10\x01\x12\x0c\n\x08UNIT_KWH\x10\x02\"B\n\x06Labels\x12\x16\n\x12LABELS_UNSPECIFIED\x10\x00\x12\x10\n\x0cLABELS_START\x10\x01\x12\x0e\n\nLABELS_END\x10\x02\"\xd8\x01\n\x10\x46orecastResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\x03\x12-\n\tdata_from\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndata_until\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x31\n\x05steps\x18\x06 \x03(\x0b\x32\".wattgate.forecast.v1.ForecastStep\"\xb5\x01\n\x0c\x46orecastStep\x12.\n\nvalid_from\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08valid_to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\n\n\x02kw\x18\x03 \x01(\x01\x12;\n\tintervals\x18\x04 \x03(\x0b\x32(.wattgate.forecast.v1.PredictionInterval\"G\n\x12PredictionInterval\x12\r\n\x05level\x18\x01 \x01(\x01\x12\x10\n\x08lower_kw\x18\x02 \x01(\x01\x12\x10\n\x08upper_kw\x18\x03 \x01(\x01\"[\n\x15\x46orecastStreamRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x36\n\x07request\x18\x02 \x01(\x0b\x32%.wattgate.forecast.v1.ForecastRequest\"\x90\x01\n\x16\x46orecastStreamResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12:\n\x08\x66orecast\x18\x02 \x01(\x0b\x32&.wattgate.forecast.v1.ForecastResponseH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x13\n\x11ListModelsRequest\"A\n\x12ListModelsResponse\x12+\n\x06models\x18\x01 \x03(\x0b\x32\x1b.wattgate.forecast.v1.Model\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\">\n\x10GetModelResponse\x12*\n\x05model\x18\x01 \x01(\x0b\x32\x1b.wattgate.forecast.v1.Model\"\x88\x03\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32!.wattgate.forecast.v1.Model.State\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x11\n\tsignature\x18\x05 \x01(\t\x12\x0e\n\x06window\x18\x06 \x01(\x05\x12\x0f\n\x07horizon\x18\x07 \x01(\x05\x12\x14\n\x0cresolution_s\x18\x08 \x01(\x05\x12\x11\n\ttime_zone\x18\t \x01(\t\x12\x0c\n\x04unit\x18\n \x01(\t\x12/\n\x08\x66\x65\x61tures\x18\x0b \x03(\x0b\x32\x1d.wattgate.forecast.v1.Feature\x12\x36\n\x08training\x18\x0c \x01(\x0b\x32$.wattgate.forecast.v1.TrainingRecord\"J\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTATE_AVAILABLE\x10\x01\x12\x15\n\x11STATE_UNAVAILABLE\x10\x02\"2\n\x07\x46\x65\x61ture\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04mean\x18\x02 \x01(\x01\x12\x0b\n\x03std\x18\x03 \x01(\x01\"\xa4\x02\n\x0eTrainingRecord\x12\x13\n\x0b\x64\x61ta_sha256\x18\x01 \x01(\t\x12-\n\tdata_from\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndata_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06mae_kw\x18\x04 \x01(\x01\x12\x0f\n\x07rmse_kw\x18\x05 \x01(\x01\x12J\n\x0cnaive_mae_kw\x18\x06 \x03(\x0b\x32\x34.wattgate.forecast.v1.TrainingRecord.NaiveMaeKwEntry\x1a\x31\n\x0fNaiveMaeKwEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x32\x99\x03\n\x0f\x46orecastService\x12Y\n\x08\x46orecast\x12%.wattgate.forecast.v1.ForecastRequest\x1a&.wattgate.forecast.v1.ForecastResponse\x12o\n\x0e\x46orecastStream\x12+.wattgate.forecast.v1.ForecastStreamRequest\x1a,.wattgate.forecast.v1.ForecastStreamResponse(\x01\x30\x01\x12_\n\nListModels\x12\'.wattgate.forecast.v1.ListModelsRequest\x1a(.wattgate.forecast.v1.ListModelsResponse\x12Y\n\x08GetModel\x12%.wattgate.forecast.v1.GetModelRequest\x1a&.wattgate.forecast.v1.GetModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,36 +39,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FORECASTREQUEST']._serialized_end=272
   _globals['_LOADSERIES']._serialized_start=274
   _globals['_LOADSERIES']._serialized_end=341
-  _globals['_METERFILE']._serialized_start=343
-  _globals['_METERFILE']._serialized_end=386
-  _globals['_FORECASTRESPONSE']._serialized_start=389
-  _globals['_FORECASTRESPONSE']._serialized_end=605
-  _globals['_FORECASTSTEP']._serialized_start=608
-  _globals['_FORECASTSTEP']._serialized_end=789
-  _globals['_PREDICTIONINTERVAL']._serialized_start=791
-  _globals['_PREDICTIONINTERVAL']._serialized_end=862
-  _globals['_FORECASTSTREAMREQUEST']._serialized_start=864
-  _globals['_FORECASTSTREAMREQUEST']._serialized_end=955
-  _globals['_FORECASTSTREAMRESPONSE']._serialized_start=958
-  _globals['_FORECASTSTREAMRESPONSE']._serialized_end=1102
-  _globals['_LISTMODELSREQUEST']._serialized_start=1104
-  _globals['_LISTMODELSREQUEST']._serialized_end=1123
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1125
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1190
-  _globals['_GETMODELREQUEST']._serialized_start=1192
-  _globals['_GETMODELREQUEST']._serialized_end=1223
-  _globals['_GETMODELRESPONSE']._serialized_start=1225
-  _globals['_GETMODELRESPONSE']._serialized_end=1287
-  _globals['_MODEL']._serialized_start=1290
-  _globals['_MODEL']._serialized_end=1682
-  _globals['_MODEL_STATE']._serialized_start=1608
-  _globals['_MODEL_STATE']._serialized_end=1682
-  _globals['_FEATURE']._serialized_start=1684
-  _globals['_FEATURE']._serialized_end=1734
-  _globals['_TRAININGRECORD']._serialized_start=1737
-  _globals['_TRAININGRECORD']._serialized_end=2029
-  _globals['_TRAININGRECORD_NAIVEMAEKWENTRY']._serialized_start=1980
-  _globals['_TRAININGRECORD_NAIVEMAEKWENTRY']._serialized_end=2029
-  _globals['_FORECASTSERVICE']._serialized_start=2032
-  _globals['_FORECASTSERVICE']._serialized_end=2441
+  _globals['_METERFILE']._serialized_start=344
+  _globals['_METERFILE']._serialized_end=636
+  _globals['_METERFILE_UNIT']._serialized_start=513
+  _globals['_METERFILE_UNIT']._serialized_end=568
+  _globals['_METERFILE_LABELS']._serialized_start=570
+  _globals['_METERFILE_LABELS']._serialized_end=636
+  _globals['_FORECASTRESPONSE']._serialized_start=639
+  _globals['_FORECASTRESPONSE']._serialized_end=855
+  _globals['_FORECASTSTEP']._serialized_start=858
+  _globals['_FORECASTSTEP']._serialized_end=1039
+  _globals['_PREDICTIONINTERVAL']._serialized_start=1041
+  _globals['_PREDICTIONINTERVAL']._serialized_end=1112
+  _globals['_FORECASTSTREAMREQUEST']._serialized_start=1114
+  _globals['_FORECASTSTREAMREQUEST']._serialized_end=1205
+  _globals['_FORECASTSTREAMRESPONSE']._serialized_start=1208
+  _globals['_FORECASTSTREAMRESPONSE']._serialized_end=1352
+  _globals['_LISTMODELSREQUEST']._serialized_start=1354
+  _globals['_LISTMODELSREQUEST']._serialized_end=1373
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1375
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1440
+  _globals['_GETMODELREQUEST']._serialized_start=1442
+  _globals['_GETMODELREQUEST']._serialized_end=1473
+  _globals['_GETMODELRESPONSE']._serialized_start=1475
+  _globals['_GETMODELRESPONSE']._serialized_end=1537
+  _globals['_MODEL']._serialized_start=1540
+  _globals['_MODEL']._serialized_end=1932
+  _globals['_MODEL_STATE']._serialized_start=1858
+  _globals['_MODEL_STATE']._serialized_end=1932
+  _globals['_FEATURE']._serialized_start=1934
+  _globals['_FEATURE']._serialized_end=1984
+  _globals['_TRAININGRECORD']._serialized_start=1987
+  _globals['_TRAININGRECORD']._serialized_end=2279
+  _globals['_TRAININGRECORD_NAIVEMAEKWENTRY']._serialized_start=2230
+  _globals['_TRAININGRECORD_NAIVEMAEKWENTRY']._serialized_end=2279
+  _globals['_FORECASTSERVICE']._serialized_start=2282
+  _globals['_FORECASTSERVICE']._serialized_end=2691
 # @@protoc_insertion_point(module_scope)

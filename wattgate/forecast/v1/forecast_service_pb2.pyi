@@ -87,23 +87,81 @@ class MeterFile(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Unit:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _UnitEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MeterFile._Unit.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        UNIT_UNSPECIFIED: MeterFile._Unit.ValueType  # 0
+        """Kilowatts."""
+        UNIT_KW: MeterFile._Unit.ValueType  # 1
+        """Mean power of each step, kW."""
+        UNIT_KWH: MeterFile._Unit.ValueType  # 2
+        """Energy of each step, kWh."""
+
+    class Unit(_Unit, metaclass=_UnitEnumTypeWrapper):
+        """What the values are."""
+
+    UNIT_UNSPECIFIED: MeterFile.Unit.ValueType  # 0
+    """Kilowatts."""
+    UNIT_KW: MeterFile.Unit.ValueType  # 1
+    """Mean power of each step, kW."""
+    UNIT_KWH: MeterFile.Unit.ValueType  # 2
+    """Energy of each step, kWh."""
+
+    class _Labels:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _LabelsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MeterFile._Labels.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        LABELS_UNSPECIFIED: MeterFile._Labels.ValueType  # 0
+        """When it begins."""
+        LABELS_START: MeterFile._Labels.ValueType  # 1
+        """When it begins."""
+        LABELS_END: MeterFile._Labels.ValueType  # 2
+        """When it ends."""
+
+    class Labels(_Labels, metaclass=_LabelsEnumTypeWrapper):
+        """What of its step a row's time is."""
+
+    LABELS_UNSPECIFIED: MeterFile.Labels.ValueType  # 0
+    """When it begins."""
+    LABELS_START: MeterFile.Labels.ValueType  # 1
+    """When it begins."""
+    LABELS_END: MeterFile.Labels.ValueType  # 2
+    """When it ends."""
+
     CSV_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
+    COLUMN_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     csv: _builtins.bytes
     """At most 10 MiB; a header with `Datum` and `Wert (kW)` (or their English names)."""
     time_zone: _builtins.str
     """IANA name of the zone that times without an offset are local to, e.g. "Europe/Berlin".
     Empty: the zone the model was trained in.
     """
+    column: _builtins.str
+    """Header of the column that holds the load, at most 64 characters; empty: `Wert (kW)` or
+    `Power Consumption [kW]`, of energies `Wert (kWh)` or `Energy Consumption [kWh]`.
+    """
+    unit: Global___MeterFile.Unit.ValueType
+    labels: Global___MeterFile.Labels.ValueType
     def __init__(
         self,
         *,
         csv: _builtins.bytes = ...,
         time_zone: _builtins.str = ...,
+        column: _builtins.str = ...,
+        unit: Global___MeterFile.Unit.ValueType = ...,
+        labels: Global___MeterFile.Labels.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["csv", b"csv", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "csv", b"csv", "labels", b"labels", "time_zone", b"time_zone", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
