@@ -89,12 +89,13 @@ class HttpsClient:
         labels: Labels = "start",
     ) -> Forecast:
         """Forecast the steps that follow a meter file's last row."""
-        options = {"tz": time_zone, "column": column, "unit": unit, "labels": labels}
+        given = {"tz": time_zone, "column": column, "unit": unit, "labels": labels}
+        usual = {"tz": None, "column": None, "unit": "kW", "labels": "start"}
         answer = _checked(
             self._http.post(
                 f"/v1/models/{quote(model, safe='')}:forecast",
                 content=csv,
-                params={name: value for name, value in options.items() if value is not None},
+                params={name: value for name, value in given.items() if value != usual[name]},
                 headers={"Content-Type": "text/csv"},
             )
         ).json()
