@@ -33,6 +33,8 @@ PAUSE_S = 10.0
 STALE_S = 24 * 3600.0
 """How long keys count while their issuer cannot be reached."""
 
+_FAREWELL_S = 0.5
+"""For a fetch under way when the process ends."""
 _STEP_S, _FETCH_S = 3.0, 10.0
 """To connect, or for the next bytes; for all of it."""
 _MAX_DOCUMENT_BYTES = 256 * 1024
@@ -102,7 +104,15 @@ class Issuer:
     async def keep_fresh(self) -> None:
         """Fetch the keys for ever, sooner where they are wanted. While that fails, those known stay."""
         while True:
-            await self._fetch()
+            fetch = asyncio.create_task(self._fetch())
+            try:
+                await asyncio.shield(fetch)
+            except asyncio.CancelledError:
+                # What is cancelled in a handshake stays open: it has a moment to end by itself.
+                await asyncio.wait([fetch], timeout=_FAREWELL_S)
+                fetch.cancel()
+                await asyncio.gather(fetch, return_exceptions=True)
+                raise
             await asyncio.sleep(PAUSE_S)
             if self.failure is None:
                 self._may_be_asked = True

@@ -20,7 +20,7 @@ from pipelines.spec import ForecastSpec
 from services.gateway.policy import FORECAST
 from services.gateway.predict import Prediction
 from services.gateway.rest import uploads
-from services.gateway.rest.schemas import ForecastOut
+from services.gateway.rest.schemas import ForecastOptions, ForecastOut
 from services.gateway.rpc.servicer import _response
 from services.gateway.settings import Settings
 from services.gateway.wiring import open_gateway
@@ -101,9 +101,10 @@ async def _parts(
         async def rpc_reply() -> object:
             return _response(prediction).SerializeToString()
 
+        options = ForecastOptions()
         works: dict[str, Work] = {
             "token": lambda: gateway.login.admit(token, FORECAST),
-            "multipart": lambda: uploads.read_upload(_upload(media_type, form), len(form), None),
+            "multipart": lambda: uploads.read_upload(_upload(media_type, form), len(form), options),
             "parse": parse,
             "features": features,
             "hop": hop,

@@ -27,7 +27,9 @@ from tests.benchmarks.measure import in_bursts
 from tests.benchmarks.servers import START_TIMEOUT_S, StartError, model_server
 from tests.integration.faults.gateways import Gateway
 
-TFSERVING, STOCK = "tfserving", "stock"
+TFSERVING, STOCK, REFERENCE = "tfserving", "stock", "reference"
+"""The reference is ours with the compiled model, among those that have the plain one: so that ratios between
+the two files are of servers that took turns."""
 DESIGNS = (TFSERVING, "fastapi", *engine.ENGINES, "in_process")
 TOLERANCE = 1e-5
 """How far the figures of other engines may be from ours, relative and kW."""
@@ -80,20 +82,22 @@ def main() -> None:
     """Measure, print the tables, keep report, samples and plot."""
     asked = _arguments()
     pythons, missing = engine.environments([name for name in asked.engines if name in engine.ENGINES])
-    names = [name for name in asked.engines if name not in missing] + [STOCK] * bool(asked.stock)
+    names = [name for name in asked.engines if name not in missing]
     measured: dict[tuple[str, str], Measured] = {}
     for kind in model_files.FILES:
         with tempfile.TemporaryDirectory() as folder:
             home = Home(Path(folder) / "var")
             home.folder.mkdir()
             home.set_up()
-            models = Path(folder) / "models"
-            model_files.write(kind, models)
+            repositories = {each: Path(folder) / each for each in {kind, model_files.COMPILED}}
+            for each, models in repositories.items():
+                model_files.write(each, models)
             # A stock server has whatever it has, and is asked for the signature that answers best.
-            chosen = [name for name in names if name != STOCK or kind == model_files.COMPILED]
+            others = {model_files.PLAIN: [REFERENCE], model_files.COMPILED: [STOCK] * bool(asked.stock)}
             started = {}
             with contextlib.ExitStack() as stack:
-                for name in chosen:
+                for name in names + others[kind]:
+                    models = repositories[model_files.COMPILED if name == REFERENCE else kind]
                     with get_console().status(f"Starting {name} with the {kind} model"):
                         try:
                             started[name] = stack.enter_context(
@@ -137,7 +141,7 @@ def _design(name: str, python: Path | None, models: Path, home: Home, stock: str
         adapter, pids, start_s = TFSERVING, (), None
         if name == STOCK:
             address = stock
-        elif name == TFSERVING:
+        elif name in {TFSERVING, REFERENCE}:
             served = stack.enter_context(model_server(log, models=models))
             address, pids, start_s = f"{HOST}:{served.grpc}", (served.pid,), served.start_s
         else:

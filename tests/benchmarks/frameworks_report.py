@@ -11,7 +11,7 @@ from tests.benchmarks.noise import noise
 from tests.benchmarks.report import Sheet, draw_boxes, keep_report, keep_samples, plot, show
 
 NAME = "frameworks"
-OURS = "tfserving"
+OURS, REFERENCE = "tfserving", "reference"
 THESIS_MS = {
     "tfserving": (2271.0, 1556.0, 3822.0, 559.0),
     "triton": (5327.0, 4331.0, 7971.0, 769.0),
@@ -20,6 +20,7 @@ THESIS_MS = {
 """Its Table 6.1: mean, min, max, standard deviation."""
 TITLES = {
     "tfserving": "TensorFlow Serving (embedded)",
+    "reference": "the same with the compiled model",
     "stock": "TensorFlow Serving (stock)",
     "fastapi": "FastAPI alone",
     "triton": "Triton",
@@ -99,10 +100,10 @@ def report(measured: Mapping[tuple[str, str], Measured], missing: Mapping[str, s
     told = [
         *(f"{name} {why}" for name, why in missing.items()),
         NOT_MEASURED,
-        "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in ratios.items()) + ".",
+        "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in ratios.items()),
         *(f"With {_told(kind)}: {what}" for kind, what in unsteady.items()),
     ]
-    show(NAME, sheets, told, [kept, samples_file, plotted])
+    show(NAME, sheets, list(filter(None, told)), [kept, samples_file, plotted])
 
 
 def _of(measured: Mapping[tuple[str, str], Measured], kind: str) -> dict[str, Sequence[float]]:
@@ -126,14 +127,12 @@ def _row(name: str, one: Mapping[str, float]) -> list[str]:
 
 
 def _ratios(found: Mapping[tuple[str, str], Mapping[str, float]]) -> dict[str, float]:
-    """Means, over ours with the compiled model."""
-    if (OURS, COMPILED) not in found:
-        return {}
-    ours = found[OURS, COMPILED]["mean_ms"]
+    """Means, over ours with the compiled model, which took turns with those it is compared to."""
+    ours = {PLAIN: found.get((REFERENCE, PLAIN)), COMPILED: found.get((OURS, COMPILED))}
     return {
-        f"{name}_{kind}_over_{OURS}_{COMPILED}": round(one["mean_ms"] / ours, 3)
+        f"{name}_{kind}_over_{OURS}_{COMPILED}": round(one["mean_ms"] / base["mean_ms"], 3)
         for (name, kind), one in found.items()
-        if (name, kind) != (OURS, COMPILED)
+        if (base := ours[kind]) and base is not one
     }
 
 

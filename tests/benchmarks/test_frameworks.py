@@ -13,10 +13,11 @@ def test_the_report_has_every_design_with_both_files():
     assert run.returncode == 0, run.stderr
     report, samples = runs.read("frameworks")
     assert report["n"] == n
-    assert set(report["engines"]) == {"tfserving", "fastapi"}
-    for name, found in report["engines"].items():
-        for kind in ("plain", "compiled"):
-            one = found[kind]
+    both = {"tfserving": ["plain", "compiled"], "fastapi": ["plain", "compiled"]}
+    assert set(report["engines"]) == {*both, "reference"}
+    for name, kinds in {**both, "reference": ["plain"]}.items():
+        for kind in kinds:
+            one = report["engines"][name][kind]
             assert len(samples[f"{name}_{kind}"]) == n
             assert 0 < one["min_ms"] <= one["p50_ms"] <= one["max_ms"]
             assert min(one[key] for key in ("cpu_ms", "memory_mb", "start_s")) > 0

@@ -39,6 +39,8 @@ _MOST_SHOWN = 300
 """Bytes of its words that our log shows."""
 
 _CONNECTIONS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=60)
+_PATIENCE = httpx.Timeout(None, connect=1.0)
+"""To connect, s: what is cancelled in a handshake stays open. The rest is the caller's deadline."""
 _UNAVAILABLE = {
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.GATEWAY_TIMEOUT,
@@ -53,7 +55,9 @@ class Bento:
     def __init__(self, url: str, trust: ssl.SSLContext | bool) -> None:
         """Open no connection yet; those opened are kept."""
         self._url = url
-        self._http = httpx.AsyncClient(base_url=url, verify=trust, limits=_CONNECTIONS, trust_env=False)
+        self._http = httpx.AsyncClient(
+            base_url=url, verify=trust, limits=_CONNECTIONS, timeout=_PATIENCE, trust_env=False
+        )
 
     async def available_versions(self, model: str, *, timeout_s: float) -> list[int]:
         """Those that it has."""
@@ -121,9 +125,7 @@ class Bento:
         }
         try:
             with traces.hop(method, self._url, system="http"):
-                async with self._http.stream(
-                    "POST", f"/{method}", content=body, headers=headers, timeout=None
-                ) as response:
+                async with self._http.stream("POST", f"/{method}", content=body, headers=headers) as response:
                     answer = await _read(response)
             code = str(response.status_code)
         except _BROKEN:
