@@ -194,4 +194,4 @@ async def test_one_connection_that_is_full_has_its_calls_wait_and_none_reset(sma
         outcomes = await without_pause(callers, 300, seconds=3, edges=[RPC])
     results = Counter((outcome.result, outcome.detail) for outcome in outcomes)
     assert results.pop(("answered", "")) > 0
-    assert {result for result, _ in results} == {"refused cleanly"}, results
+    assert {result for result, _ in results} <= {"refused cleanly"}, results
