@@ -43,13 +43,25 @@ class HttpsCall:
         self, host: str, port: int, ca_file: Path | None, request: bytes, *, name: str = HOSTNAME
     ) -> None:
         """Connect to who has a certificate of that name."""
-        self._request = request
-        plain = socket.create_connection((host, port), timeout=TIMEOUT_S)
+        self._address, self._trust, self._name, self._request = (host, port), _trust(ca_file), name, request
+        self._socket = self._connected()
+
+    def _connected(self) -> ssl.SSLSocket:
+        plain = socket.create_connection(self._address, timeout=TIMEOUT_S)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket = _trust(ca_file).wrap_socket(plain, server_hostname=name)
+        return self._trust.wrap_socket(plain, server_hostname=self._name)
 
     def reply(self) -> tuple[bytes, bytes]:
         """Head and body of the answer. Raises RuntimeError for any status but 200."""
+        try:
+            return self._exchanged()
+        except (ConnectionError, ssl.SSLEOFError):
+            # A server hangs up on who was idle for some seconds: once more, as any client does.
+            self._socket.close()
+            self._socket = self._connected()
+            return self._exchanged()
+
+    def _exchanged(self) -> tuple[bytes, bytes]:
         self._socket.sendall(self._request)
         received = b""
         while (end := received.find(b"\r\n\r\n")) < 0:
