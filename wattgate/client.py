@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, TypedDict, Unpack
 from urllib.parse import quote
 
 import grpc
@@ -17,8 +17,18 @@ from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceStub
 
 TIMEOUT_S = 10.0
 
-Unit = Literal["kW", "kWh"]
-Labels = Literal["start", "end"]
+
+class FileOptions(TypedDict, total=False):
+    """What a meter file does not say of itself."""
+
+    time_zone: str | None
+    """IANA zone of times without an offset; None for the model's own."""
+    column: str | None
+    """Header of the column of loads; None for the usual ones."""
+    unit: Literal["kW", "kWh"]
+    """What the values are: mean powers, or the energies of steps."""
+    labels: Literal["start", "end"]
+    """What of its step a row's time is."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +54,8 @@ class Forecast:
 class Forecaster(Protocol):
     """What both clients do."""
 
-    def forecast(
-        self,
-        model: str,
-        csv: bytes,
-        *,
-        time_zone: str | None = None,
-        column: str | None = None,
-        unit: Unit = "kW",
-        labels: Labels = "start",
-    ) -> Forecast:
-        """Forecast the steps that follow a meter file's last row.
-
-        `time_zone` is the IANA zone of times without an offset; None for the model's own. `column` is the
-        header of the loads, None for the usual ones; with the unit kWh they are energies of steps; `labels`
-        tells what of its step a row's time is.
-        """
+    def forecast(self, model: str, csv: bytes, **options: Unpack[FileOptions]) -> Forecast:
+        """Forecast the steps that follow a meter file's last row."""
         ...
 
 
@@ -78,24 +74,19 @@ class HttpsClient:
         self._http.headers["Authorization"] = f"Bearer {token}"
         return token
 
-    def forecast(
-        self,
-        model: str,
-        csv: bytes,
-        *,
-        time_zone: str | None = None,
-        column: str | None = None,
-        unit: Unit = "kW",
-        labels: Labels = "start",
-    ) -> Forecast:
+    def forecast(self, model: str, csv: bytes, **options: Unpack[FileOptions]) -> Forecast:
         """Forecast the steps that follow a meter file's last row."""
-        given = {"tz": time_zone, "column": column, "unit": unit, "labels": labels}
-        usual = {"tz": None, "column": None, "unit": "kW", "labels": "start"}
+        given = {
+            "tz": options.get("time_zone"),
+            "column": options.get("column"),
+            "unit": options.get("unit"),
+            "labels": options.get("labels"),
+        }
         answer = _checked(
             self._http.post(
                 f"/v1/models/{quote(model, safe='')}:forecast",
                 content=csv,
-                params={name: value for name, value in given.items() if value != usual[name]},
+                params={name: value for name, value in given.items() if value is not None},
                 headers={"Content-Type": "text/csv"},
             )
         ).json()
@@ -130,24 +121,13 @@ class GrpcClient:
         self._stub = ForecastServiceStub(self._channel)
         self._timeout_s = timeout_s
 
-    def forecast(
-        self,
-        model: str,
-        csv: bytes,
-        *,
-        time_zone: str | None = None,
-        column: str | None = None,
-        unit: Unit = "kW",
-        labels: Labels = "start",
-    ) -> Forecast:
+    def forecast(self, model: str, csv: bytes, **options: Unpack[FileOptions]) -> Forecast:
         """Forecast the steps that follow a meter file's last row."""
         file = pb.MeterFile(
-            csv=csv,
-            time_zone=time_zone or "",
-            column=column or "",
-            unit=pb.MeterFile.Unit.Value(f"UNIT_{unit.upper()}"),
-            labels=pb.MeterFile.Labels.Value(f"LABELS_{labels.upper()}"),
+            csv=csv, time_zone=options.get("time_zone") or "", column=options.get("column") or ""
         )
+        file.unit = pb.MeterFile.Unit.Value(f"UNIT_{options.get('unit', 'kW').upper()}")
+        file.labels = pb.MeterFile.Labels.Value(f"LABELS_{options.get('labels', 'start').upper()}")
         request = pb.ForecastRequest(model=model, file=file)
         answer = self._stub.Forecast(request, timeout=self._timeout_s)
         steps = tuple(Step(_time(s.valid_from), _time(s.valid_to), s.kw) for s in answer.steps)

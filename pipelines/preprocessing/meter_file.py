@@ -145,13 +145,12 @@ def _plain_columns(header: bytes, names: Names) -> Columns | None:
 def _row_by_row(content: bytes, zone: ZoneInfo, declared: Declared) -> LoadSeries:
     names = declared.names
     rows, lines = _rows(_decode(content), names)
-    titles = next((i for i, row in enumerate(rows[: MAX_TITLES + 1]) if _columns(row, names)), None)
-    if titles is None:
+    found = ((i, at) for i, row in enumerate(rows[: MAX_TITLES + 1]) if (at := _columns(row, names)))
+    titles, columns = next(found, (0, None))
+    if columns is None:
         raise InvalidSeriesError([_header_violation(rows[0], declared)])
     header, data, lines = rows[titles], rows[titles + 1 :], lines[titles + 1 :]
-    columns = _columns(header, names)
-    assert columns is not None  # noqa: S101 - it was found by them
-    if data and _is_total(data[-1]):
+    if data and _is_total(data[-1], columns[0]):
         data, lines = data[:-1], lines[:-1]
     if len(data) > MAX_STEPS:
         raise invalid("length", f"the file has over {MAX_STEPS:,} rows: send the newest")
@@ -238,8 +237,10 @@ def _columns(header: list[str], names: Names) -> tuple[int, int] | None:
     return found[0], found[1]
 
 
-def _is_total(row: list[str]) -> bool:
-    return any(cell.strip().rstrip(":").casefold() in TOTALS for cell in row)
+def _is_total(row: list[str], time_at: int) -> bool:
+    """Whether a row calls itself one and has no time: others may have the word in a column of their own."""
+    has_time = time_at < len(row) and parse_times([row[time_at].strip()]).valid.all()
+    return not has_time and any(cell.strip().rstrip(":").casefold() in TOTALS for cell in row)
 
 
 def _header_violation(header: list[str], declared: Declared) -> Violation:

@@ -42,6 +42,17 @@ def test_the_zone_is_passed_on_by_both(https, rpc):
     assert rpc.forecast("gru", csv, time_zone="UTC") == in_utc
 
 
+def test_what_is_declared_is_passed_on_by_both(https, rpc):
+    csv = week_file().replace(b"Wert (kW)", b"Bezug")
+    declared = {"time_zone": "UTC", "column": "Bezug", "unit": "kWh", "labels": "end"}
+    forecast = https.forecast("gru", csv, **declared)
+    assert rpc.forecast("gru", csv, **declared) == forecast
+    starts = https.forecast("gru", csv, **{**declared, "labels": "start"})
+    assert (starts.data_until - forecast.data_until).total_seconds() == 900
+    powers = https.forecast("gru", csv, **{**declared, "unit": "kW"})
+    assert powers.steps != forecast.steps
+
+
 def test_a_refusal_carries_the_gateways_words(https, rpc):
     with pytest.raises(httpx.HTTPStatusError, match="422: 672 rows are needed"):
         https.forecast("gru", week_file(671))

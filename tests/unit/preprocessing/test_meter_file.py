@@ -317,6 +317,11 @@ def test_a_total_in_the_last_row_is_passed_over(total):
     assert read_meter_file(content, zone=UTC_ZONE).kw.tolist() == [1, 2]
 
 
+def test_a_row_with_a_time_is_no_total_whatever_else_it_says():
+    content = b"Datum;Wert (kW);Tarif\n2024-06-03 00:00;1;Gesamt\n2024-06-03 00:15;2;Gesamt\n"
+    assert read_meter_file(content, zone=UTC_ZONE).kw.tolist() == [1, 2]
+
+
 def test_a_total_elsewhere_is_a_fault():
     content = b"Datum;Wert (kW)\n2024-06-03 00:00;1\nSumme;1\n2024-06-03 00:15;2\n"
     assert [violation.row for violation in refused(content).violations] == [2]
