@@ -172,7 +172,7 @@ class Settings(BaseSettings):
             raise ValueError("model_server_certificate and model_server_key go together")
         if self.model_server_certificate and not self.model_server_ca:
             raise ValueError("model_server_certificate is shown over TLS only: name model_server_ca")
-        is_url = "://" in self.model_server.replace("dns://", "")
+        is_url = self.model_server.startswith(("http://", "https://"))
         if (self.engine == BENTOML) != is_url:
             raise ValueError("model_server is a URL where engine is bentoml, and nowhere else")
         if is_url and not _BENTO_URL.fullmatch(self.model_server):

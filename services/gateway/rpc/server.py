@@ -53,7 +53,7 @@ class RpcServer:
                 ("grpc.so_reuseport", int(settings.worker is not None)),
                 ("grpc.max_concurrent_streams", _MOST_STREAMS),
                 # Or calls of a client that keeps to that limit are reset (REFUSED_STREAM) while those before
-                # are still being put away: a third of them, with 300 callers on one connection.
+                # are still being put away: half of them, at twice the capacity over one connection.
                 ("grpc.http.overload_protection", 0),
                 ("grpc.max_allowed_incoming_connections", settings.max_connections),
                 ("grpc.server_handshake_timeout_ms", round(settings.client_timeout_s * 1000)),

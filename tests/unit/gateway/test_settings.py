@@ -55,6 +55,7 @@ def test_an_authority_is_for_tls(known):
         {},
         {"engine": "bentoml", "model_server": "https://bento:3000"},
         {"engine": "triton", "model_server": "triton-1:8001,dns:///triton:8001"},
+        {"model_server": "unix:///run/model-server.sock"},
     ],
 )
 def test_what_goes_together_is_taken(known, settings):
