@@ -16,7 +16,7 @@ from pipelines.errors import MAX_LISTED, InvalidSeriesError, Violation, invalid
 from pipelines.preprocessing.meter_times import EXPECTED, ParsedTimes, parse_times
 from pipelines.preprocessing.plain_rows import Columns, read_plain_rows
 from pipelines.preprocessing.series import MAX_STEPS, MAX_VALUE_KW, LoadSeries, time_text
-from pipelines.preprocessing.wall_clock import to_utc
+from pipelines.preprocessing.wall_clock import DoubledHour, to_utc
 
 TIME_HEADERS = ("Datum", "Date", "Date-Time")
 VALUE_HEADERS = {
@@ -73,6 +73,8 @@ class Declared:
     """kWh: the energy of each step."""
     labels: Literal["start", "end"] = "start"
     """What of its step a row's time is."""
+    doubled_hour: DoubledHour = "order"
+    """Which of the two an hour is that the clock showed twice and the file has once; order: see `to_utc`."""
 
     @property
     def names(self) -> Names:
@@ -95,7 +97,7 @@ def read_meter_file(content: bytes, *, zone: ZoneInfo, declared: Declared = AS_U
     Raises InvalidSeriesError that lists the rows at fault: not text, no or another header, too long,
     cells that are not times or finite numbers, times that occur twice, go back, or that no clock showed.
     """
-    series = _plain(content, zone, declared.names) or _row_by_row(content, zone, declared)
+    series = _plain(content, zone, declared) or _row_by_row(content, zone, declared)
     return series if (declared.unit, declared.labels) == ("kW", "start") else _as_declared(series, declared)
 
 
@@ -114,16 +116,16 @@ def _as_declared(series: LoadSeries, declared: Declared) -> LoadSeries:
     return LoadSeries(times_s, kw, series.lines, series.zone)
 
 
-def _plain(content: bytes, zone: ZoneInfo, names: Names) -> LoadSeries | None:
+def _plain(content: bytes, zone: ZoneInfo, declared: Declared) -> LoadSeries | None:
     """What `_row_by_row` reads of a file that is plain and has no fault; None of any other."""
     end = content.find(b"\n")
     if not 0 < end <= MAX_LINE:
         return None
-    columns = _plain_columns(content[:end], names)
+    columns = _plain_columns(content[:end], declared.names)
     rows = columns and read_plain_rows(content, end + 1, columns)
     if not rows or rows.kw.size > MAX_STEPS:
         return None
-    times_s, skipped = _to_utc(rows.times, zone)
+    times_s, skipped = _to_utc(rows.times, zone, declared)
     if skipped.any() or (times_s[1:] <= times_s[:-1]).any():
         return None
     return LoadSeries(times_s, rows.kw, np.arange(2, times_s.size + 2), zone)
@@ -168,7 +170,7 @@ def _row_by_row(content: bytes, zone: ZoneInfo, declared: Declared) -> LoadSerie
     time_column, value_column = (
         _Column(header[at].strip(), [row[at].strip() for row in data], lines) for at in columns
     )
-    times_s, time_faults = _times(time_column, zone)
+    times_s, time_faults = _times(time_column, zone, declared)
     kw, value_faults = _values(value_column, declared.unit)
     if time_faults.count or value_faults.count:
         listed = sorted(time_faults.listed + value_faults.listed, key=lambda fault: fault.row or 0)
@@ -275,14 +277,14 @@ class _Faults:
         ]
 
 
-def _times(column: _Column, zone: ZoneInfo) -> tuple[NDArray[np.int64], _Faults]:
+def _times(column: _Column, zone: ZoneInfo, declared: Declared) -> tuple[NDArray[np.int64], _Faults]:
     parsed = parse_times(column.cells)
     if not parsed.valid.all():
         like = next(
             (f"a time written like {_shown(column.cells[i])}" for i in np.flatnonzero(parsed.valid)), EXPECTED
         )
         return parsed.seconds, _Faults(column, "time", np.flatnonzero(~parsed.valid), f"is not {like}")
-    utc_s, skipped = _to_utc(parsed, zone)
+    utc_s, skipped = _to_utc(parsed, zone, declared)
     if skipped.any():
         message = (
             f"does not exist in {zone.key}: the clock went forward over it; name the file's zone with tz"
@@ -297,11 +299,13 @@ def _times(column: _Column, zone: ZoneInfo) -> tuple[NDArray[np.int64], _Faults]
     return utc_s, _Faults(column, "order", back, f"{before}: rows must be oldest first")
 
 
-def _to_utc(times: ParsedTimes, zone: ZoneInfo) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _to_utc(
+    times: ParsedTimes, zone: ZoneInfo, declared: Declared
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Times in UTC, and which of them no clock of the zone ever showed."""
     if times.absolute:
         return times.seconds, np.zeros(times.seconds.size, np.bool_)
-    return to_utc(times.seconds, zone)
+    return to_utc(times.seconds, zone, ends=declared.labels == "end", doubled_hour=declared.doubled_hour)
 
 
 def _values(column: _Column, unit: str) -> tuple[NDArray[np.float64], _Faults]:
