@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from typing import Literal
@@ -47,6 +48,7 @@ _GROUPED = {
 """Numbers with marks between thousands, by their decimal mark; one without it could be either."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
+_EMPTY = "the file is empty"
 _NO_VALUE = {"kW": "is not a power in kW", "kWh": "is not an energy in kWh"}
 
 _MAGIC = {
@@ -109,11 +111,18 @@ def _as_declared(series: LoadSeries, declared: Declared) -> LoadSeries:
     kw = series.kw * (3600 / step_s) if declared.unit == "kWh" else series.kw
     bad = np.flatnonzero(np.abs(kw) > MAX_VALUE_KW)
     if bad.size:
-        row, line = series.place(int(bad[0]))
-        message = f"{series.kw[bad[0]]:g} kWh in {step_s} s is more than any meter shows"
-        raise InvalidSeriesError([Violation("value", message, row, line)], bad.size)
-    times_s = series.times_s - step_s if declared.labels == "end" else series.times_s
-    return LoadSeries(times_s, kw, series.lines, series.zone)
+        listed = [
+            Violation(
+                "value",
+                f"{series.kw[i]:g} kWh in {step_s} s is more than any meter shows",
+                *series.place(i),
+                series.value_column,
+            )
+            for i in bad[:MAX_LISTED].tolist()
+        ]
+        raise InvalidSeriesError(listed, bad.size)
+    label_s = step_s if declared.labels == "end" else 0
+    return replace(series, times_s=series.times_s - label_s, kw=kw, label_s=label_s)
 
 
 def _plain(content: bytes, zone: ZoneInfo, declared: Declared) -> LoadSeries | None:
@@ -123,12 +132,14 @@ def _plain(content: bytes, zone: ZoneInfo, declared: Declared) -> LoadSeries | N
         return None
     columns = _plain_columns(content[:end], declared.names)
     rows = columns and read_plain_rows(content, end + 1, columns)
-    if not rows or rows.kw.size > MAX_STEPS:
+    if not columns or not rows or rows.kw.size > MAX_STEPS:
         return None
     times_s, skipped = _to_utc(rows.times, zone, declared)
     if skipped.any() or (times_s[1:] <= times_s[:-1]).any():
         return None
-    return LoadSeries(times_s, rows.kw, np.arange(2, times_s.size + 2), zone)
+    lines = np.arange(2, times_s.size + 2)
+    time_column, value_column = columns.names[columns.time_at], columns.names[columns.value_at]
+    return LoadSeries(times_s, rows.kw, lines, zone, time_column, value_column)
 
 
 @lru_cache(maxsize=64)
@@ -141,16 +152,18 @@ def _plain_columns(header: bytes, names: Names) -> Columns | None:
     except (InvalidSeriesError, csv.Error, ValueError):
         return None
     at = _columns(cells, names)
-    return None if at is None or "\r" in text else Columns(delimiter, len(cells), *at)
+    return None if at is None or "\r" in text else Columns(delimiter, tuple(map(str.strip, cells)), *at)
 
 
 def _row_by_row(content: bytes, zone: ZoneInfo, declared: Declared) -> LoadSeries:
     names = declared.names
     rows, lines = _rows(_decode(content), names)
+    if not rows:
+        raise invalid("empty", _EMPTY)
     found = ((i, at) for i, row in enumerate(rows[: MAX_TITLES + 1]) if (at := _columns(row, names)))
     titles, columns = next(found, (0, None))
     if columns is None:
-        raise InvalidSeriesError([_header_violation(rows[0], declared)])
+        raise InvalidSeriesError([_header_violation(rows[0], int(lines[0]), declared)])
     header, data, lines = rows[titles], rows[titles + 1 :], lines[titles + 1 :]
     if data and _is_total(data[-1], columns[0]):
         data, lines = data[:-1], lines[:-1]
@@ -172,15 +185,13 @@ def _row_by_row(content: bytes, zone: ZoneInfo, declared: Declared) -> LoadSerie
     )
     times_s, time_faults = _times(time_column, zone, declared)
     kw, value_faults = _values(value_column, declared.unit)
-    if time_faults.count or value_faults.count:
-        listed = sorted(time_faults.listed + value_faults.listed, key=lambda fault: fault.row or 0)
-        raise InvalidSeriesError(listed, time_faults.count + value_faults.count)
-    return LoadSeries(times_s, kw, lines, zone)
+    faults = time_faults + value_faults
+    if faults.count:
+        raise InvalidSeriesError(faults.listed, faults.count)
+    return LoadSeries(times_s, kw, lines, zone, time_column.name, value_column.name)
 
 
 def _decode(content: bytes) -> str:
-    if not content.strip():
-        raise invalid("empty", "the file is empty")
     for magic, kind in _MAGIC.items():
         if content.startswith(magic):
             raise invalid("not_csv", f"the file is not CSV but {kind}")
@@ -189,6 +200,8 @@ def _decode(content: bytes) -> str:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
+        if not text.strip():
+            raise invalid("empty", _EMPTY)
         if _CONTROL.search(text):
             break
         return text
@@ -208,9 +221,11 @@ def _rows(text: str, names: Names) -> tuple[list[list[str]], Lines]:
             rows += chunk
             if reader.line_num != len(rows):
                 # Blank lines pass for rows, but line breaks in quotes part rows and lines.
-                raise invalid("not_csv", "the file has a line break within a cell")
+                line = next(i for i, row in enumerate(rows, 1) if re.search("[\r\n]", "".join(row)))
+                raise invalid("not_csv", f"line {line} has a line break within a cell", line=line)
     except csv.Error as error:
-        raise invalid("not_csv", f"the file is not CSV: line {reader.line_num}: {error}") from None
+        line = reader.line_num
+        raise invalid("not_csv", f"the file is not CSV: line {line}: {error}", line=line) from None
     if all(map(any, rows)):
         return rows, np.arange(1, len(rows) + 1)
     lines = [i + 1 for i, row in enumerate(rows) if any(row)]
@@ -245,14 +260,14 @@ def _is_total(row: list[str], time_at: int) -> bool:
     return not has_time and any(cell.strip().rstrip(":").casefold() in TOTALS for cell in row)
 
 
-def _header_violation(header: list[str], declared: Declared) -> Violation:
+def _header_violation(header: list[str], line: int, declared: Declared) -> Violation:
     names = ", ".join(_shown(cell) for cell in header[:8])
     wanted = f"one column {_any_of(TIME_HEADERS)} and one column {_any_of(declared.names)}"
     if declared.unit == "kW" and any("kwh" in cell.casefold() for cell in header):
         wanted += "; energies in kWh are not powers: declare them with unit=kWh"
     elif len(header) > 1 and parse_times([header[0].strip()]).valid.all():
-        return Violation("header", f"the first line is data; a header is needed with {wanted}", line=1)
-    return Violation("header", f"the header names {names}; needed are {wanted}", line=1)
+        return Violation("header", f"the first line is data; a header is needed with {wanted}", line=line)
+    return Violation("header", f"the header names {names}; needed are {wanted}", line=line)
 
 
 @dataclass(frozen=True)
@@ -262,19 +277,27 @@ class _Column:
     lines: Lines
 
 
+@dataclass(frozen=True)
 class _Faults:
-    """The rows of a column that break a rule: the first of them told, all counted."""
+    """Rows that break rules: the first of them told, all counted."""
 
-    def __init__(
-        self, column: _Column, rule: str, indices: NDArray[np.intp] | list[int], message: str
-    ) -> None:
-        self.count = len(indices)
-        self.listed = [
-            Violation(
-                rule, f"{_shown(column.cells[i])} {message}", int(i) + 1, int(column.lines[i]), column.name
-            )
-            for i in indices[:MAX_LISTED]
-        ]
+    listed: list[Violation]
+    count: int
+
+    def __add__(self, other: "_Faults") -> "_Faults":
+        listed = sorted(self.listed + other.listed, key=lambda fault: fault.row or 0)
+        return _Faults(listed[:MAX_LISTED], self.count + other.count)
+
+
+def _faults(
+    column: _Column, rule: str, indices: NDArray[np.intp] | list[int], message: Callable[[int], str]
+) -> _Faults:
+    """The rows of a column that break a rule; the message is what a cell there is or is not."""
+    listed = [
+        Violation(rule, f"{_shown(column.cells[i])} {message(i)}", i + 1, int(column.lines[i]), column.name)
+        for i in map(int, indices[:MAX_LISTED])
+    ]
+    return _Faults(listed, len(indices))
 
 
 def _times(column: _Column, zone: ZoneInfo, declared: Declared) -> tuple[NDArray[np.int64], _Faults]:
@@ -283,20 +306,25 @@ def _times(column: _Column, zone: ZoneInfo, declared: Declared) -> tuple[NDArray
         like = next(
             (f"a time written like {_shown(column.cells[i])}" for i in np.flatnonzero(parsed.valid)), EXPECTED
         )
-        return parsed.seconds, _Faults(column, "time", np.flatnonzero(~parsed.valid), f"is not {like}")
+        bad = np.flatnonzero(~parsed.valid)
+        return parsed.seconds, _faults(column, "time", bad, lambda _: f"is not {like}")
     utc_s, skipped = _to_utc(parsed, zone, declared)
     if skipped.any():
         message = (
             f"does not exist in {zone.key}: the clock went forward over it; name the file's zone with tz"
         )
-        return utc_s, _Faults(column, "clock_change", np.flatnonzero(skipped), message)
+        return utc_s, _faults(column, "clock_change", np.flatnonzero(skipped), lambda _: message)
     steps_s = np.diff(utc_s)
-    twice = np.flatnonzero(steps_s == 0) + 1
-    if twice.size:
-        return utc_s, _Faults(column, "duplicate", twice, "stands on the row before, too")
-    back = np.flatnonzero(steps_s < 0) + 1
-    before = f"comes after {time_text(utc_s[back[0] - 1], zone)}" if back.size else ""
-    return utc_s, _Faults(column, "order", back, f"{before}: rows must be oldest first")
+    twice = _faults(
+        column, "duplicate", np.flatnonzero(steps_s == 0) + 1, lambda _: "is the time of the row before, too"
+    )
+    back = _faults(
+        column,
+        "order",
+        np.flatnonzero(steps_s < 0) + 1,
+        lambda i: f"comes after {time_text(utc_s[i - 1], zone)}: rows must be oldest first",
+    )
+    return utc_s, twice + back
 
 
 def _to_utc(
@@ -323,9 +351,9 @@ def _values(column: _Column, unit: str) -> tuple[NDArray[np.float64], _Faults]:
             pass
         else:
             if (np.abs(kw) <= MAX_VALUE_KW).all():
-                return kw, _Faults(column, "value", [], "")
+                return kw, _Faults([], 0)
     bad = [i for i, cell in enumerate(cells) if not _is_power(cell)]
-    return kw, _Faults(column, "value", bad, _NO_VALUE[unit])
+    return kw, _faults(column, "value", bad, lambda _: _NO_VALUE[unit])
 
 
 def _mostly_commas(cells: list[str]) -> bool:

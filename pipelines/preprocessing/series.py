@@ -1,6 +1,6 @@
 """A load history in UTC, and the window of it a model sees."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import NoReturn
 
@@ -29,10 +29,19 @@ class LoadSeries:
     """Line of the meter file each step stood on; None where there was no file."""
     zone: tzinfo = UTC
     """Zone that errors show times in: the one the file was read in."""
+    time_column: str | None = None
+    value_column: str | None = None
+    """Headers of the file's columns."""
+    label_s: int = 0
+    """Seconds from a step's start to the time that the file has for it."""
 
     def place(self, index: int) -> tuple[int, int | None]:
         """Row and line of a step, for errors."""
         return index + 1, None if self.lines is None else int(self.lines[index])
+
+    def time_text(self, index: int) -> str:
+        """The time of a step as the file has it, with its offset."""
+        return time_text(self.times_s[index] + self.label_s, self.zone)
 
 
 def regular_series(start: datetime, kw: NDArray[np.float64], *, resolution_s: int) -> LoadSeries:
@@ -86,7 +95,7 @@ def last_window(series: LoadSeries, *, window: int, resolution_s: int) -> LoadSe
     if (steps_s != resolution_s).any() or times_s[0] % resolution_s:
         _refuse_uneven(series, first, steps_s, resolution_s)
     lines = None if series.lines is None else series.lines[first:]
-    return LoadSeries(times_s, series.kw[first:], lines, series.zone)
+    return replace(series, times_s=times_s, kw=series.kw[first:], lines=lines)
 
 
 def _refuse_uneven(series: LoadSeries, first: int, steps_s: Seconds, resolution_s: int) -> NoReturn:
@@ -109,19 +118,20 @@ def _refuse_uneven(series: LoadSeries, first: int, steps_s: Seconds, resolution_
 
 def _off_grid(series: LoadSeries, index: int, resolution_s: int) -> Violation:
     row, line = series.place(index)
-    time = time_text(series.times_s[index], series.zone)
-    return Violation("grid", f"{time} is not on a step of {_span(resolution_s)}", row, line)
+    message = f"{series.time_text(index)} is not on a step of {_span(resolution_s)}"
+    return Violation("grid", message, row, line, series.time_column)
 
 
 def _gap(series: LoadSeries, index: int, step_s: int, resolution_s: int) -> Violation:
     row, line = series.place(index)
-    before, time = (time_text(series.times_s[i], series.zone) for i in (index - 1, index))
+    before, time = series.time_text(index - 1), series.time_text(index)
     missing = step_s // resolution_s - 1
     return Violation(
         "gap",
         f"{time} comes {_span(step_s)} after {before}: {missing} value{'s' * (missing > 1)} missing",
         row,
         line,
+        series.time_column,
     )
 
 
