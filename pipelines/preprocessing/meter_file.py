@@ -25,7 +25,7 @@ VALUE_HEADERS = {
     "kWh": ("Wert (kWh)", "Energy Consumption [kWh]"),
 }
 """By the unit that was declared."""
-DELIMITERS = (",", ";")
+DELIMITERS = (",", ";", "\t")
 ENCODINGS = ("utf-8-sig", "cp1252")
 TOTALS = ("gesamt", "gesamtsumme", "sum", "summe", "total")
 """Words that mark a last row as the total of those above."""
@@ -91,10 +91,10 @@ def read_meter_file(content: bytes, *, zone: ZoneInfo, declared: Declared = AS_U
     """The load of a CSV with a header, one row per step.
 
     Takes the columns of TIME_HEADERS and VALUE_HEADERS, others are passed over, as are MAX_TITLES rows before
-    the header and a last row that is a total; comma or semicolon between cells; decimal point or comma, with
-    or without marks between thousands; ISO or dd.mm.yyyy times, 24:00 among them; UTF-8 with or without byte
-    order mark, or cp1252. Times with an offset are taken at their word; those without are local to `zone`.
-    Values are mean powers in kW of the steps that begin at the times, unless declared otherwise.
+    the header and a last row that is a total; comma, semicolon or tab between cells; decimal point or comma,
+    with or without marks between thousands; ISO or dd.mm.yyyy times, 24:00 among them; UTF-8 with or without
+    byte order mark, or cp1252. Times with an offset are taken at their word; those without are local to
+    `zone`. Values are mean powers in kW of the steps that begin at the times, unless declared otherwise.
 
     Raises InvalidSeriesError that lists the rows at fault: not text, no or another header, too long,
     cells that are not times or finite numbers, times that occur twice, go back, or that no clock showed.
@@ -234,10 +234,10 @@ def _rows(text: str, names: Names) -> tuple[list[list[str]], Lines]:
 
 def _delimiter(text: str, names: Names) -> str:
     """The one that splits one of the first lines with anything on them into a header we know."""
-    first = list(islice(filter(str.strip, io.StringIO(text)), MAX_TITLES + 1))
+    first = list(islice(filter(str.strip, io.StringIO(text, newline="")), MAX_TITLES + 1))
     for line in first:
         for delimiter in DELIMITERS:
-            if _columns([cell.strip().strip('"') for cell in line.split(delimiter)], names) is not None:
+            if _columns(next(csv.reader([line], delimiter=delimiter)), names) is not None:
                 return delimiter
     return max(DELIMITERS, key=first[0].count)
 
