@@ -170,7 +170,7 @@ NO_HISTORIES = {
     "not a time": {"series": pb.LoadSeries(start=Timestamp(seconds=2**60), kw=[1])},
     "not on a step": {"series": pb.LoadSeries(start=Timestamp(seconds=60), kw=[1])},
     "672 rows are needed": {"series": pb.LoadSeries(start=Timestamp(), kw=[1])},
-    "row 2, column kw: nan is not": {"series": pb.LoadSeries(start=Timestamp(), kw=[1.0, float("nan")])},
+    "row 2, column kw: no value": {"series": pb.LoadSeries(start=Timestamp(), kw=[1.0, float("nan")])},
 }
 
 
