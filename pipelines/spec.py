@@ -47,6 +47,21 @@ class IntervalOffsets(_Document):
     upper_kw: tuple[FiniteFloat, ...]
 
 
+class Observed(_Document):
+    """What the loads were that a version was trained on: a meter that says otherwise may be at fault."""
+
+    min_kw: FiniteFloat
+    max_kw: FiniteFloat
+    longest_flat_steps: PositiveInt
+    """Longest run of identical values."""
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.max_kw < self.min_kw:
+            raise ValueError("max_kw must not be below min_kw")
+        return self
+
+
 class TrainingRecord(_Document):
     """What a version was trained on and how it scored on weeks it had not seen, kW."""
 
@@ -59,6 +74,8 @@ class TrainingRecord(_Document):
     """Mean absolute error of naive forecasts on the same weeks, by name."""
     tensorflow: str
     """Version of TensorFlow that exported the model."""
+    observed: Observed | None = None
+    """None for versions that do not say."""
 
 
 class KnownRequest(_Document):

@@ -25,6 +25,12 @@ def plausible_kw(count: int, *, seed: int = 1) -> list[float]:
     return np.round(160 - 60 * np.cos(phase) + random.normal(0, 4, count), 4).tolist()
 
 
+def frozen_kw(count: int, *, frozen: int = 40) -> list[float]:
+    """The same of a meter that shows one value for the last of the steps."""
+    kw = plausible_kw(count)
+    return kw[:-frozen] + [kw[-frozen]] * frozen
+
+
 def csv_of(
     times, kw, *, header="Datum,Wert (kW)", time_format="%Y-%m-%d %H:%M:%S", separator=",", mark="."
 ) -> bytes:
