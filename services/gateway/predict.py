@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -12,17 +12,19 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.postprocessing import Forecast, forecast
+from pipelines.errors import InvalidSeriesError
+from pipelines.postprocessing import Forecast, forecast, seasonal_naive
 from pipelines.preprocessing.meter_file import AS_USUAL, Declared, read_meter_file
-from pipelines.preprocessing.series import LoadSeries, last_window, regular_series
+from pipelines.preprocessing.series import regular_series
 from pipelines.preprocessing.wall_clock import zone_named
+from pipelines.preprocessing.window import STRICT, Tolerance, Window, window_of
 from pipelines.spec import ForecastSpec
 from services.core.deadline import Deadline
 from services.core.errors import DeadlineError, InvalidRequestError, ModelFailedError
 from services.core.telemetry import traces
-from services.core.telemetry.calls import note, note_input
+from services.core.telemetry.calls import note, note_fallback, note_input
 from services.gateway.admission import Admission
-from services.gateway.metrics import READ_SECONDS, timed
+from services.gateway.metrics import READ_SECONDS, fell_back, looked_at, timed
 from services.gateway.models import Models, ModelServer, ServedModel, VersionGoneError
 
 T = TypeVar("T")
@@ -42,16 +44,18 @@ class MeterFile:
     time_zone: str | None
     """IANA zone of times without an offset; None for the zone of the model."""
     declared: Declared = AS_USUAL
+    tolerance: Tolerance = STRICT
 
 
 @dataclass(frozen=True)
 class EvenSeries:
-    """A load without gaps, in steps of the model's resolution."""
+    """A load in steps of the model's resolution."""
 
     start: datetime
     """Start of the first step."""
     kw: NDArray[np.float64]
-    """Mean power of each step, kW, oldest first."""
+    """Mean power of each step, kW, oldest first; NaN where it is missing."""
+    tolerance: Tolerance = STRICT
 
 
 History = EvenSeries | MeterFile
@@ -59,10 +63,17 @@ History = EvenSeries | MeterFile
 
 @dataclass(frozen=True)
 class Prediction:
-    """A forecast, and the model that made it."""
+    """A forecast, the model that made it, and what it was made from."""
 
     model: ServedModel
     forecast: Forecast
+    window: Window
+
+    @property
+    def fallback_reason(self) -> str | None:
+        """Why it is not the model's forecast after all: the rule that was broken, and how."""
+        fault = self.window.fault
+        return f"{fault.rule}: {fault}" if fault else None
 
 
 @dataclass(frozen=True)
@@ -87,6 +98,8 @@ class Predictor:
                 window = await read_window(history, model.spec, deadline)
             # So that an auditor can tell what a forecast was made from; hashed where it was read.
             note_input(await _in_reader(_sha256, history) if _is_large(history) else _sha256(history))
+            if window.fault:
+                return fallback(model, window)
             try:
                 return (await self.ask(model, [window], deadline))[0]
             except VersionGoneError:
@@ -95,27 +108,50 @@ class Predictor:
                 return (await self.ask(model, [window], deadline))[0]
 
     async def ask(
-        self, model: ServedModel, windows: Sequence[LoadSeries], deadline: Deadline
+        self, model: ServedModel, windows: Sequence[Window], deadline: Deadline
     ) -> list[Prediction]:
         """The forecasts of some windows by one call to the model.
 
         Raises VersionGoneError, ModelUnavailableError, ModelFailedError, DeadlineError.
         """
-        answers = await self.server.forecast_kw(model, windows, timeout_s=deadline.for_upstream_s())
+        loads = [window.load for window in windows]
+        answers = await self.server.forecast_kw(model, loads, timeout_s=deadline.for_upstream_s())
         try:
             return [
-                Prediction(model, forecast(kw, window, model.spec))
+                Prediction(model, forecast(kw, window.load, model.spec), window)
                 for kw, window in zip(answers, windows, strict=True)
             ]
         except ValueError as error:
             raise ModelFailedError("The model server answered something that is not a forecast") from error
 
 
-async def read_window(history: History, spec: ForecastSpec, deadline: Deadline) -> LoadSeries:
+def fallback(model: ServedModel, window: Window) -> Prediction:
+    """What is answered for a window with a fault: no model is asked.
+
+    Raises InvalidSeriesError where there is nothing to fall back to.
+    """
+    spec, fault = model.spec, window.fault
+    assert fault is not None  # noqa: S101 - nobody falls back without one
+    loads_kw = seasonal_naive(window.load.kw, horizon=spec.horizon, resolution_s=spec.resolution_s)
+    if np.isnan(loads_kw).any():
+        message = f"{fault.message}; neither last week's load nor yesterday's is there to fall back to"
+        raise InvalidSeriesError([replace(fault, message=message)])
+    note_fallback(fault.rule)
+    fell_back(fault.rule)
+    return Prediction(model, forecast(loads_kw, window.load, spec, is_models=False), window)
+
+
+async def read_window(history: History, spec: ForecastSpec, deadline: Deadline) -> Window:
     """The last window of a history.
 
     Raises InvalidSeriesError, InvalidRequestError, and DeadlineError where reading takes too long.
     """
+    window = await _read_window(history, spec, deadline)
+    looked_at(window)
+    return window
+
+
+async def _read_window(history: History, spec: ForecastSpec, deadline: Deadline) -> Window:
     if not _is_large(history):
         return _read(history, spec)
     try:
@@ -140,14 +176,19 @@ def _sha256(history: History) -> str:
     ).hexdigest()
 
 
-def _read(history: History, spec: ForecastSpec) -> LoadSeries:
+def _read(history: History, spec: ForecastSpec) -> Window:
     if isinstance(history, MeterFile):
         series = read_meter_file(
             history.content, zone=_zone(history.time_zone, spec), declared=history.declared
         )
     else:
-        series = regular_series(history.start, history.kw, resolution_s=spec.resolution_s)
-    return last_window(series, window=spec.window, resolution_s=spec.resolution_s)
+        series = regular_series(
+            history.start,
+            history.kw,
+            resolution_s=spec.resolution_s,
+            may_miss=history.tolerance.of_gaps,
+        )
+    return window_of(series, spec, history.tolerance)
 
 
 def _zone(name: str | None, spec: ForecastSpec) -> ZoneInfo:

@@ -2,10 +2,23 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, SecretStr
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
+from pipelines.errors import MAX_LISTED, Violation
+from pipelines.preprocessing.gaps import MOST_FILLED, USUALLY_FILLED
 from pipelines.preprocessing.meter_file import Declared
 from pipelines.preprocessing.series import MAX_STEPS
+from pipelines.preprocessing.window import STRICT, Tolerance
 from pipelines.spec import ForecastSpec
 from services.gateway.models import ModelState, ServedModel
 from services.gateway.passwords import MAX_BYTES, MIN_LENGTH
@@ -92,15 +105,16 @@ class UserChangeIn(BaseModel):
 
 
 class SeriesIn(BaseModel):
-    """An evenly spaced load history: one value per quarter-hour, no gaps."""
+    """An evenly spaced load history: one value per quarter-hour."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     start: AwareDatetime = Field(description="Start of the first quarter-hour, with its offset from UTC.")
-    kw: list[FiniteFloat] = Field(
+    kw: list[FiniteFloat | None] = Field(
         max_length=MAX_STEPS,
         fail_fast=True,
-        description="Mean active power per quarter-hour, kW, oldest first.",
+        description="Mean active power per quarter-hour, kW, oldest first; null where a value is missing, "
+        "which is taken only with gaps=linear or a fallback.",
     )
 
 
@@ -125,11 +139,50 @@ class ForecastOptions(BaseModel):
     labels: Literal["start", "end"] = Field(
         default="start", description="What of its step a row's time is: when it begins, or when it ends."
     )
+    gaps: Literal["reject", "linear"] = Field(
+        default="reject",
+        description="What becomes of steps that are missing in the newest window: the history is refused, or "
+        "they are filled along a straight line from the value before to the value after.",
+    )
+    max_gap_steps: int = Field(
+        default=USUALLY_FILLED,
+        ge=1,
+        le=MOST_FILLED,
+        description="Steps of the longest gap that is filled; with gaps=linear alone. A history with a "
+        "longer one is refused.",
+    )
+    fallback: Literal["none", "seasonal_naive"] = Field(
+        default="none",
+        description="What is answered, instead of an error or of the model's forecast, where the meter is at "
+        "fault: where a gap is longer than is filled, where the history ends in identical values, or where "
+        "values are further outside the range that the model was trained on than that range is wide. "
+        "seasonal_naive: the load of the same time last week, or else yesterday, without intervals; "
+        "fallback_reason says why. No model is asked then.",
+    )
+
+    @field_validator("max_gap_steps")
+    @classmethod
+    def _needs_a_policy(cls, steps: int, info: ValidationInfo) -> int:
+        if info.data.get("gaps", "linear") != "linear":
+            raise PydanticCustomError("idle", "counts with gaps=linear alone")
+        return steps
 
     @property
     def declared(self) -> Declared:
         """What they say of a file."""
         return Declared(self.column, self.unit, self.labels)
+
+    @property
+    def of_files(self) -> set[str]:
+        """Those given that say something of a file."""
+        return self.model_fields_set & {"tz", "column", "unit", "labels"}
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """What they put up with in a history."""
+        if self.gaps == "reject" and self.fallback == "none":
+            return STRICT
+        return Tolerance(self.max_gap_steps if self.gaps == "linear" else 0, self.fallback != "none")
 
 
 class IntervalOut(BaseModel):
@@ -146,25 +199,71 @@ class StepOut(BaseModel):
     valid_from: AwareDatetime
     valid_to: AwareDatetime
     kw: float = Field(description="Expected mean power, kW.")
-    intervals: list[IntervalOut] = Field(description="Narrowest first.")
+    intervals: list[IntervalOut] = Field(
+        description="Narrowest first; none of a fallback, as they would be the model's."
+    )
+
+
+class RepairOut(BaseModel):
+    """A gap that was filled, as far as it is in the window."""
+
+    from_: AwareDatetime = Field(
+        serialization_alias="from", description="Start of the first step that was missing."
+    )
+    until: AwareDatetime = Field(description="End of the last one.")
+    steps: int
+    method: Literal["linear"] = "linear"
+
+
+class ViolationOut(BaseModel):
+    """One rule broken at one place of the upload."""
+
+    rule: str
+    row: int | None = Field(description="Data row, from 1 after the header.")
+    line: int | None = Field(description="Line of the file.")
+    column: str | None
+    message: str
+
+    @classmethod
+    def of(cls, violation: Violation) -> Self:
+        """Say where and what."""
+        return cls(
+            rule=violation.rule,
+            row=violation.row,
+            line=violation.line,
+            column=violation.column,
+            message=violation.message,
+        )
 
 
 class ForecastOut(BaseModel):
     """A forecast, and what it was made of."""
 
-    model: str
-    model_version: int
+    model: str = Field(description="That was asked for.")
+    model_version: int = Field(
+        description="The version that computed this answer; of a fallback, that would have."
+    )
     unit: Literal["kW"]
     resolution: str = Field(description="ISO 8601 duration of a step.")
     time_zone: str = Field(description="Zone whose wall clock the model's daily and weekly cycles follow.")
     data_from: AwareDatetime = Field(description="Start of the first step the forecast was computed from.")
     data_until: AwareDatetime = Field(description="End of the last one; where the forecast begins.")
     steps: list[StepOut]
+    repaired: list[RepairOut] = Field(description="What was filled of the window, oldest first.")
+    warnings: list[ViolationOut] = Field(
+        description=f"What looks like a meter at fault, {MAX_LISTED} at most. flat: identical values for "
+        "over six hours, and longer than ever in the training data (of a model that does not say what it was "
+        "trained on, zeros for over a day); range: values outside the range of the training data."
+    )
+    fallback_reason: str | None = Field(
+        description="Why this is a fallback and not the model's forecast: the rule that was broken (gap, "
+        "flat or range), a colon, and what is wrong in words; null where the model answered."
+    )
 
     @classmethod
     def of(cls, prediction: Prediction) -> Self:
         """Say a prediction."""
-        spec, forecast = prediction.model.spec, prediction.forecast
+        spec, forecast, window = prediction.model.spec, prediction.forecast, prediction.window
         return cls(
             model=prediction.model.name,
             model_version=prediction.model.version,
@@ -185,6 +284,12 @@ class ForecastOut(BaseModel):
                 )
                 for step in forecast.steps
             ],
+            repaired=[
+                RepairOut(from_=repair.since, until=repair.until, steps=repair.steps)
+                for repair in window.repaired
+            ],
+            warnings=[ViolationOut.of(warning) for warning in window.warnings],
+            fallback_reason=prediction.fallback_reason,
         )
 
 
@@ -196,6 +301,14 @@ class FeatureOut(BaseModel):
     std: float
 
 
+class ObservedOut(BaseModel):
+    """What the loads were that a version was trained on; histories are held against it."""
+
+    min_kw: float
+    max_kw: float
+    longest_flat_steps: int = Field(description="Longest run of identical values.")
+
+
 class TrainingOut(BaseModel):
     """What a version was trained on, and how it scored on weeks it had not seen."""
 
@@ -205,6 +318,7 @@ class TrainingOut(BaseModel):
     mae_kw: float
     rmse_kw: float
     naive_mae_kw: dict[str, float]
+    observed: ObservedOut | None = Field(description="null for versions that do not say.")
 
 
 class ModelVersionOut(BaseModel):
@@ -260,16 +374,6 @@ class ModelsOut(BaseModel):
     """All models."""
 
     models: list[ModelOut]
-
-
-class ViolationOut(BaseModel):
-    """One rule broken at one place of the upload."""
-
-    rule: str
-    row: int | None = Field(description="Data row, from 1 after the header.")
-    line: int | None = Field(description="Line of the file.")
-    column: str | None
-    message: str
 
 
 class Problem(BaseModel):

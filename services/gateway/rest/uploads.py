@@ -40,14 +40,14 @@ async def read_history(request: Request, limit: int, options: ForecastOptions) -
     _refuse_compressed(request)
     kind = _media_type(request)
     if kind == MULTIPART:
-        return MeterFile(await _uploaded_file(request, limit), options.tz, options.declared)
+        return _file(await _uploaded_file(request, limit), options)
     if kind == CSV:
-        return MeterFile(await read_body(request, limit), options.tz, options.declared)
+        return _file(await read_body(request, limit), options)
     if kind == JSON:
-        if options.model_fields_set:
-            named = ", ".join(sorted(options.model_fields_set))
+        if options.of_files:
+            named = ", ".join(sorted(options.of_files))
             raise InvalidRequestError(f"{named}: for files alone; a series is in kW, from its start on")
-        return await asyncio.to_thread(_series, await read_body(request, limit))
+        return await asyncio.to_thread(_series, await read_body(request, limit), options)
     raise UnsupportedMediaTypeError(f"Send {MULTIPART} with a file, {CSV} or {JSON}")
 
 
@@ -59,7 +59,11 @@ async def read_upload(request: Request, limit: int, options: ForecastOptions) ->
     _refuse_compressed(request)
     if _media_type(request) != MULTIPART:
         raise UnsupportedMediaTypeError(f"Send {MULTIPART} with the meter file in the field 'file'")
-    return MeterFile(await _uploaded_file(request, limit), options.tz, options.declared)
+    return _file(await _uploaded_file(request, limit), options)
+
+
+def _file(content: bytes, options: ForecastOptions) -> MeterFile:
+    return MeterFile(content, options.tz, options.declared, options.tolerance)
 
 
 def _media_type(request: Request) -> str:
@@ -109,7 +113,7 @@ async def _uploaded_file(request: Request, limit: int) -> bytes:
     return content
 
 
-def _series(body: bytes) -> EvenSeries:
+def _series(body: bytes, options: ForecastOptions) -> EvenSeries:
     try:
         series = SeriesIn.model_validate_json(body)
     except ValidationError as error:
@@ -118,4 +122,5 @@ def _series(body: bytes) -> EvenSeries:
             for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]
         ]
         raise InvalidRequestError(f"The series is not valid: {violations[0]}", tuple(violations)) from None
-    return EvenSeries(series.start, np.array(series.kw, dtype=np.float64))
+    # null becomes NaN.
+    return EvenSeries(series.start, np.array(series.kw, dtype=np.float64), options.tolerance)
