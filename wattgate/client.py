@@ -19,7 +19,7 @@ TIMEOUT_S = 10.0
 
 
 class FileOptions(TypedDict, total=False):
-    """What a meter file does not say of itself."""
+    """What a meter file does not say of itself, and what is to be done where it is faulty."""
 
     time_zone: str | None
     """IANA zone of times without an offset; None for the model's own."""
@@ -29,6 +29,12 @@ class FileOptions(TypedDict, total=False):
     """What the values are: mean powers, or the energies of steps."""
     labels: Literal["start", "end"]
     """What of its step a row's time is."""
+    gaps: Literal["reject", "linear"]
+    """Whether a file with missing steps is refused, or they are filled along straight lines."""
+    max_gap_steps: int
+    """Longest gap that is filled, 1 to 96 steps; with gaps="linear" alone, where 4 is the usual."""
+    fallback: Literal["none", "seasonal_naive"]
+    """What is answered where the meter is at fault: the load of last week, or else yesterday, if allowed."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,32 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Repair:
+    """A gap that was filled; from the start of the first missing step to the end of the last."""
+
+    since: datetime
+    until: datetime
+    steps: int
+    method: str
+    """linear: along a straight line."""
+
+
+@dataclass(frozen=True)
+class MeterWarning:
+    """What looks like a meter at fault."""
+
+    rule: str
+    """flat or range."""
+    message: str
+    row: int | None
+    """Data row where it begins, from 1 after the header."""
+    line: int | None
+    """Line of the file."""
+    column: str | None
+    """Header of the column, where one is to blame."""
+
+
+@dataclass(frozen=True)
 class Forecast:
     """A forecast and the model version that made it."""
 
@@ -49,6 +81,10 @@ class Forecast:
     data_until: datetime
     """End of the history, where the forecast begins."""
     steps: tuple[Step, ...]
+    repaired: tuple[Repair, ...]
+    warnings: tuple[MeterWarning, ...]
+    fallback_reason: str | None
+    """Why this is not the model's forecast but the fallback that was allowed; None where it is."""
 
 
 class Forecaster(Protocol):
@@ -81,6 +117,9 @@ class HttpsClient:
             "column": options.get("column"),
             "unit": options.get("unit"),
             "labels": options.get("labels"),
+            "gaps": options.get("gaps"),
+            "max_gap_steps": options.get("max_gap_steps"),
+            "fallback": options.get("fallback"),
         }
         answer = _checked(
             self._http.post(
@@ -94,8 +133,21 @@ class HttpsClient:
             Step(datetime.fromisoformat(s["valid_from"]), datetime.fromisoformat(s["valid_to"]), s["kw"])
             for s in answer["steps"]
         )
-        until = datetime.fromisoformat(answer["data_until"])
-        return Forecast(answer["model"], answer["model_version"], until, steps)
+        repaired = tuple(
+            Repair(
+                datetime.fromisoformat(r["from"]), datetime.fromisoformat(r["until"]), r["steps"], r["method"]
+            )
+            for r in answer["repaired"]
+        )
+        return Forecast(
+            answer["model"],
+            answer["model_version"],
+            datetime.fromisoformat(answer["data_until"]),
+            steps,
+            repaired,
+            tuple(MeterWarning(**warning) for warning in answer["warnings"]),
+            answer["fallback_reason"],
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -129,9 +181,26 @@ class GrpcClient:
         file.unit = pb.MeterFile.Unit.Value(f"UNIT_{options.get('unit', 'kW').upper()}")
         file.labels = pb.MeterFile.Labels.Value(f"LABELS_{options.get('labels', 'start').upper()}")
         request = pb.ForecastRequest(model=model, file=file)
+        if "gaps" in options:
+            request.gaps.method = pb.GapPolicy.Method.Value(f"METHOD_{options['gaps'].upper()}")
+        if "max_gap_steps" in options:
+            request.gaps.max_steps = options["max_gap_steps"]
+        request.fallback = pb.Fallback.Value(f"FALLBACK_{options.get('fallback', 'none').upper()}")
         answer = self._stub.Forecast(request, timeout=self._timeout_s)
         steps = tuple(Step(_time(s.valid_from), _time(s.valid_to), s.kw) for s in answer.steps)
-        return Forecast(answer.model, answer.model_version, _time(answer.data_until), steps)
+        warnings = tuple(
+            MeterWarning(w.rule, w.message, w.row or None, w.line or None, w.column or None)
+            for w in answer.warnings
+        )
+        return Forecast(
+            answer.model,
+            answer.model_version,
+            _time(answer.data_until),
+            steps,
+            tuple(_repair(repair) for repair in answer.repaired),
+            warnings,
+            answer.fallback_reason or None,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -153,6 +222,12 @@ def _checked(response: httpx.Response) -> httpx.Response:
             f"{response.status_code}: {detail}", request=response.request, response=response
         )
     return response
+
+
+def _repair(message: pb.Repair) -> Repair:
+    method = pb.GapPolicy.Method.Name(message.method).removeprefix("METHOD_").lower()
+    since: Timestamp = getattr(message, "from")  # a word of Python's own
+    return Repair(_time(since), _time(message.until), message.steps, method)
 
 
 def _time(stamp: Timestamp) -> datetime:
