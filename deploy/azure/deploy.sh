@@ -10,10 +10,10 @@ help() {
 Usage: deploy.sh [OPTION...] COMMAND...
 
 Runs Wattgate in Azure: `az login` first, then the commands, carried out in the order given. A first time is
-  deploy.sh prepare                 which tells the name that the certificate has to be for; make the secrets
-  deploy.sh --ca var/azure/ca.pem secrets build push deploy wait smoke
+  deploy.sh prepare                  which tells the name that the certificate has to be for; make the secrets
+  deploy.sh secrets build push deploy wait smoke
 and another version of the code is
-  deploy.sh --ca var/azure/ca.pem build push deploy wait smoke
+  deploy.sh --tag 0.2.0 build push deploy wait smoke
 
 Commands
   prepare   make the resource group, and in it a registry, an identity and a vault
@@ -42,7 +42,7 @@ Options
                       database-password  instead of database-url, for apps
                     README.md has the commands that make them.
   --host NAME       name that callers use and the certificate is for (the container group's own)
-  --ca FILE         authority that signed the certificate (those this machine trusts)
+  --ca FILE         authority that signed the certificate, or itself where it did that (those this machine trusts)
   --docker          build with docker on this machine
   --dry-run         print what would be called, and call nothing
   --yes             do not ask before `down`

@@ -53,7 +53,7 @@ def secrets_are_mounted(container: Container) -> str | None:
         PurePosixPath(value) for value in container.environment.values() if value.startswith(f"{SECRETS}/")
     }
     missing = {file.name for file in named} - container.secrets
-    return f"names secrets that are not mounted: {sorted(missing)}" if missing and container.secrets else None
+    return f"names secrets that are not mounted: {sorted(missing)}" if missing else None
 
 
 def probes(container: Container) -> str | None:

@@ -1,8 +1,9 @@
 """Containers of a compose file, as `docker compose config` puts it together."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from tests.deploy.containers import Container
+from tests.deploy.containers import MODEL_PORTS, Container
 
 
 def containers(composed: dict[str, Any], where: str) -> list[Container]:
@@ -20,7 +21,7 @@ def _container(service: dict[str, Any], where: str, gateways: int) -> Container:
         image=service["image"],
         user=service.get("user"),
         environment=environment,
-        published=frozenset(port["target"] for port in service.get("ports", [])),
+        published=frozenset(_published(service)),
         # The images have a HEALTHCHECK of their own (test_images.py); it can only be taken away here.
         probes=frozenset()
         if service.get("healthcheck", {}).get("disable")
@@ -34,3 +35,9 @@ def _container(service: dict[str, Any], where: str, gateways: int) -> Container:
         secrets=frozenset(secret["target"].rpartition("/")[2] for secret in service.get("secrets", [])),
         most_replicas=max(gateways, service.get("deploy", {}).get("replicas", 1)),
     )
+
+
+def _published(service: dict[str, Any]) -> Iterator[int]:
+    yield from (port["target"] for port in service.get("ports", []))
+    if service.get("network_mode") == "host":
+        yield from MODEL_PORTS.values()

@@ -52,7 +52,7 @@ def _container(
         image=said["image"],
         user=f"{security['runAsUser']}:{security['runAsGroup']}" if "runAsUser" in security else None,
         environment=_environment(said, manifests),
-        published=frozenset(_published(ports, labels, manifests)),
+        published=frozenset([*_published(ports, labels, manifests), *_on_the_node(said, pod)]),
         probes=frozenset(probes),
         probe_ports=frozenset(ports.get(port, port) for port in probed),
         has_limits={"cpu", "memory"} <= said.get("resources", {}).get("limits", {}).keys(),
@@ -79,6 +79,12 @@ def _published(ports: dict[str, int], labels: dict[str, str], manifests: list[Ma
         spec = service["spec"]
         if spec.get("type", "ClusterIP") != "ClusterIP" and spec["selector"].items() <= labels.items():
             yield from (ports.get(each["targetPort"], each["targetPort"]) for each in spec["ports"])
+
+
+def _on_the_node(said: Manifest, pod: Manifest) -> Iterator[int]:
+    for each in said.get("ports", []):
+        if "hostPort" in each or pod.get("hostNetwork"):
+            yield each["containerPort"]
 
 
 def _secrets(said: Manifest, pod: Manifest, manifests: list[Manifest]) -> Iterator[str]:

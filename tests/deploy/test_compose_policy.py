@@ -34,6 +34,12 @@ def models_on_this_machine(document):
     compose_models(document)["ports"] = ["127.0.0.1:8500:8500"]
 
 
+@mistakes.of("ports")
+def models_on_the_network_of_this_machine(document):
+    del compose_models(document)["networks"]
+    compose_models(document)["network_mode"] = "host"
+
+
 @mistakes.of("no_plaintext_secret")
 def composed_secret(document):
     compose_gateway(document)["environment"]["GATEWAY_PASSWORD_PEPPER"] = "0123456789abcdef" * 2

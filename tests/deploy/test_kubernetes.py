@@ -122,6 +122,18 @@ def test_what_is_not_allowed_is_denied(name):
     assert everyone == [{"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}]
 
 
+@pytest.mark.parametrize("name", files.KUSTOMIZATIONS)
+def test_no_pod_can_speak_to_the_cluster(name):
+    manifests = files.manifests(name)
+    pods = [each["spec"]["template"]["spec"] for each in of_kind(manifests, "Deployment")]
+    pods += [each["spec"]["predictor"] for each in of_kind(manifests, "InferenceService")]
+    assert {pod["automountServiceAccountToken"] for pod in pods} == {False}
+    assert {each["automountServiceAccountToken"] for each in of_kind(manifests, "ServiceAccount")} == {False}
+    assert not {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"} & {
+        each["kind"] for each in manifests
+    }
+
+
 # What has to agree within them.
 
 

@@ -46,6 +46,16 @@ def models_published(manifests):
 
 
 @mistakes.of("ports")
+def models_on_their_node(manifests):
+    deployment(manifests, "model-server")["hostNetwork"] = True
+
+
+@mistakes.of("ports")
+def models_on_a_port_of_their_node(manifests):
+    models_in(manifests)["ports"][0]["hostPort"] = 8500
+
+
+@mistakes.of("ports")
 def models_probed_elsewhere(manifests):
     models_in(manifests)["readinessProbe"]["grpc"]["port"] = 8501
 
@@ -64,6 +74,12 @@ def secret_of_the_map(manifests):
 def secret_not_in_the_vault(manifests):
     provider = next(each for each in manifests if each["kind"] == "SecretProviderClass")
     provider["spec"]["secretObjects"][0]["data"].pop()
+
+
+@mistakes.of("secrets_are_mounted")
+def no_secrets(manifests):
+    mounts = gateway_in(manifests)["volumeMounts"]
+    mounts[:] = [each for each in mounts if each["mountPath"] != "/run/secrets"]
 
 
 @mistakes.of("probes")
