@@ -42,4 +42,3 @@ module vault 'modules/vault.bicep' = {
 
 output registry string = unique
 output vault string = unique
-output identity string = name

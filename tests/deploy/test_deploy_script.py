@@ -70,6 +70,40 @@ def test_a_dry_run_says_the_same_and_calls_nothing(azure, arguments, calls):
     assert [shlex.split(line) for line in said] == words(calls, azure)
 
 
+def deployments(azure):
+    """Name, template and parameters of each that is made."""
+    for calls in golden().values():
+        for call in words(calls, azure):
+            if call[1:4] == ["deployment", "group", "create"]:
+                template = files.Path(call[call.index("--template-file") + 1])
+                yield (
+                    call[call.index("--name") + 1],
+                    template,
+                    {word.partition("=")[0] for word in call if "=" in word},
+                )
+
+
+def test_templates_are_given_the_parameters_that_they_take(azure):
+    made = list(deployments(azure))
+    assert {template.name for _, template, _ in made} == {
+        "foundation.bicep",
+        "main.bicep",
+        "container-apps.bicep",
+    }
+    for _, template, given in made:
+        parameters = files.bicep(template)["parameters"]
+        required = {name for name, about in parameters.items() if about["is_required"]}
+        assert required <= given <= parameters.keys(), template.name
+
+
+def test_templates_put_out_what_is_asked_of_them(azure):
+    templates = {name: template for name, template, _ in deployments(azure)}
+    asked = re.findall(r"\boutput (foundation|apps|group) (\w+)", SCRIPT.read_text())
+    assert len(asked) > 5
+    for name, output in asked:
+        assert output in files.bicep(templates[name])["outputs"], f"{name} puts out no {output}"
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
