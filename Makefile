@@ -15,7 +15,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 STUBS := wattgate/forecast/v1 wattgate/tfserving/v1 wattgate/openinference/v2
 
-.PHONY: help run demo certs test faults soak check format proto lock requirements train bench-grpc-vs-http bench-frameworks bench-load bench-wan bench-model-server bench-edge bench-fleet bench-logins lock-engines report sbom fuzz clean
+.PHONY: help run demo certs test faults soak check format proto lock requirements compose-up compose-down compose-test train bench-grpc-vs-http bench-frameworks bench-load bench-wan bench-model-server bench-edge bench-fleet bench-logins lock-engines report sbom fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,8 +30,17 @@ certs: $(RUN_READY) ## Make or renew certificates between gateways and model ser
 	@$(BIN)/wattgate certs $(if $(OUT),--out $(OUT))
 
 test: $(DEV_READY) $(AUDIT_READY) ## Run all tests that need no container engine
-	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not alone and not containers" --numprocesses auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest -m alone
+
+compose-up: ## Start the system in containers, say what to type next (OVERLAYS="embedded scale observe", HOSTS=names)
+	@HOSTS="$(HOSTS)" deploy/compose/up.sh $(OVERLAYS)
+
+compose-down: ## Stop it; users and secrets stay
+	@cd / && docker compose --project-name $(or $(COMPOSE_PROJECT_NAME),wattgate) down
+
+compose-test: $(DEV_READY) ## Build the images, run the system in containers, test it from outside
+	$(BIN)/python -m pytest -m containers tests/compose
 
 fuzz: $(AUDIT_READY) ## Send 1,000 made-up requests to each operation of both edges (FUZZ_EXAMPLES=1000)
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),1000) $(BIN)/python -m pytest tests/audit/test_api_fuzz.py
