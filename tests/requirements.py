@@ -31,7 +31,6 @@ SECURITY = {
     "6.4 HTTP request instead of HTTPS": "The connection is refused",
 }
 OPEN = {
-    "FR6": "Not shown yet: there are no images.",
     "FR7": "Not shown yet: there is nothing to deploy.",
 }
 """What no test shows so far, and why."""
