@@ -26,7 +26,7 @@ RUN site=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
     && server=$site/pytriton/tritonserver \
     && echo /app > "$site/wattgate.pth" \
     && mkdir -p /triton/backends/python \
-    && cp "$server"/backends/python/* "$server/python_backend_stubs/$version/triton_python_backend_stub" \
+    && cp -r "$server"/backends/python/* "$server/python_backend_stubs/$version/triton_python_backend_stub" \
         /triton/backends/python/ \
     && chmod 755 "$server/bin/tritonserver" /triton/backends/python/triton_python_backend_stub \
     && ln -s "$server/bin/tritonserver" /triton/tritonserver \
