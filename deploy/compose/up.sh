@@ -14,6 +14,7 @@ for overlay in "$@"; do files+=(--file "compose.$overlay.yaml"); done
 for overlay in embedded observe; do
   if [[ " $* " == *" scale "* && " $* " == *" $overlay "* ]]; then files+=(--file "compose.scale.$overlay.yaml"); fi
 done
+if [ -e compose.override.yaml ]; then files+=(--file compose.override.yaml); fi
 compose() { docker compose "${files[@]}" "$@"; }
 
 compose build
