@@ -9,13 +9,14 @@ BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 AUDIT_READY := $(VENV)/audit/.ready
+DEPLOY_READY := $(VENV)/deploy/.ready
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-deps
 LOCKS := build gateway serving training bench dev
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 STUBS := wattgate/forecast/v1 wattgate/tfserving/v1 wattgate/openinference/v2
 
-.PHONY: help run demo certs test faults soak check format proto lock requirements train bench-grpc-vs-http bench-frameworks bench-load bench-wan bench-model-server bench-edge bench-fleet bench-logins lock-engines report sbom fuzz clean
+.PHONY: help run demo certs test check-deploy hosts faults soak check format proto lock requirements compose-up compose-down compose-test train bench-grpc-vs-http bench-frameworks bench-load bench-wan bench-model-server bench-edge bench-fleet bench-logins lock-engines report sbom fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,12 +30,27 @@ demo: $(DEV_READY) ## Forecast the sample file with both models over HTTPS and g
 certs: $(RUN_READY) ## Make or renew certificates between gateways and model servers (OUT=var/certs)
 	@$(BIN)/wattgate certs $(if $(OUT),--out $(OUT))
 
-test: $(DEV_READY) $(AUDIT_READY) ## Run all tests that need no container engine
-	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
+test: $(DEV_READY) $(AUDIT_READY) $(DEPLOY_READY) ## Run all tests that need no container engine
+	$(BIN)/python -m pytest -m "not alone and not containers and not hosts" --numprocesses auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest -m alone
+
+check-deploy: $(DEPLOY_READY) ## Check all that is in deploy/, without an engine, a cluster or an account
+	$(BIN)/python -m pytest tests/deploy
+
+compose-up: ## Start the system in containers, say what to type next (OVERLAYS="embedded scale observe", HOSTS=names)
+	@HOSTS="$(HOSTS)" deploy/compose/up.sh $(OVERLAYS)
+
+compose-down: ## Stop it; users and secrets stay
+	@cd / && docker compose --project-name $(or $(COMPOSE_PROJECT_NAME),wattgate) down
+
+compose-test: $(DEV_READY) ## Build the images, run the system in containers, test it from outside
+	$(BIN)/python -m pytest -m containers tests/compose
 
 fuzz: $(AUDIT_READY) ## Send 1,000 made-up requests to each operation of both edges (FUZZ_EXAMPLES=1000)
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),1000) $(BIN)/python -m pytest tests/audit/test_api_fuzz.py
+
+hosts: $(DEV_READY) ## Two gateways and three model servers on hosts of their own, cut off and brought back
+	$(BIN)/python -m pytest -m hosts tests/integration/hosts
 
 faults: $(DEV_READY) ## Break networks and model servers under load, at length: build/faults.json
 	@rm -f build/faults.json
@@ -109,7 +125,7 @@ lock-engines: $(DEV_READY) ## Pin what the other engines need anew, with hashes
 
 lock: $(DEV_READY) ## Pin every dependency anew, with hashes
 	$(LOCK) $(addprefix --extra ,$(LOCKS)) -o requirements/dev.txt
-	$(patsubst pyproject.toml,requirements/audit.in,$(LOCK)) -o requirements/audit.txt
+	$(foreach tools,audit deploy,$(patsubst pyproject.toml,requirements/$(tools).in,$(LOCK)) -o requirements/$(tools).txt &&) true
 	for extra in $(filter-out dev,$(LOCKS)); do $(LOCK) --extra $$extra -c requirements/dev.txt -o requirements/$$extra.txt; done
 
 sbom: $(AUDIT_READY) ## Tell what each process is made of, as CycloneDX documents: build/sbom/
@@ -138,9 +154,9 @@ $(DEV_READY): $(BIN)/python requirements/dev.txt pyproject.toml
 	@$(INSTALL) --quiet --no-build-isolation --editable .
 	@touch $@
 
-$(AUDIT_READY): requirements/audit.txt | $(DEV_READY)
-	@echo "Installing the tools that audit the product (0.5 GB, once)"
-	@$(BIN)/python -m venv --clear $(VENV)/audit
-	@$(BIN)/python -m pip --python $(VENV)/audit/bin/python install --quiet --disable-pip-version-check \
-		--no-deps --require-hashes -r requirements/audit.txt
+$(AUDIT_READY) $(DEPLOY_READY): $(VENV)/%/.ready: requirements/%.txt | $(DEV_READY)
+	@echo "Installing the tools of $< (0.5 GB, once)"
+	@$(BIN)/python -m venv --clear $(VENV)/$*
+	@$(BIN)/python -m pip --python $(VENV)/$*/bin/python install --quiet --disable-pip-version-check \
+		--no-deps --require-hashes -r $<
 	@touch $@

@@ -43,6 +43,6 @@ class InvalidSeriesError(ValueError):
         super().__init__(f"{self.violations[0]}{more}")
 
 
-def invalid(rule: str, message: str) -> InvalidSeriesError:
-    """An error about the file or series as a whole."""
-    return InvalidSeriesError([Violation(rule, message)])
+def invalid(rule: str, message: str, *, line: int | None = None) -> InvalidSeriesError:
+    """An error about the file or series as a whole, whatever line shows it."""
+    return InvalidSeriesError([Violation(rule, message, line=line)])

@@ -9,6 +9,7 @@ from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, model_validator
 
 from pipelines.preprocessing.series import LoadSeries, regular_series
@@ -47,6 +48,40 @@ class IntervalOffsets(_Document):
     upper_kw: tuple[FiniteFloat, ...]
 
 
+class LinearForecast(_Document):
+    """A linear forecast of the load by the load alone: what a model has to be better than.
+
+    The change since the last value is the changes before it @ kernel, plus bias_kw.
+    """
+
+    kernel: tuple[tuple[FiniteFloat, ...], ...]
+    """Shape (steps, horizon); `steps` are the newest of the window."""
+    bias_kw: tuple[FiniteFloat, ...]
+    """Shape (horizon,)."""
+
+    def forecast_kw(self, history_kw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """From shape (windows, window) to shape (windows, horizon), kW."""
+        last = history_kw[:, -1:]
+        changes = history_kw[:, -len(self.kernel) :] - last
+        forecast: NDArray[np.float64] = last + changes @ np.array(self.kernel) + np.array(self.bias_kw)
+        return forecast
+
+
+class Observed(_Document):
+    """What the loads were that a version was trained on: a meter that says otherwise may be at fault."""
+
+    min_kw: FiniteFloat
+    max_kw: FiniteFloat
+    longest_flat_steps: PositiveInt
+    """Longest run of identical values."""
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.max_kw < self.min_kw:
+            raise ValueError("max_kw must not be below min_kw")
+        return self
+
+
 class TrainingRecord(_Document):
     """What a version was trained on and how it scored on weeks it had not seen, kW."""
 
@@ -57,8 +92,12 @@ class TrainingRecord(_Document):
     rmse_kw: FiniteFloat
     naive_mae_kw: dict[str, FiniteFloat]
     """Mean absolute error of naive forecasts on the same weeks, by name."""
-    tensorflow: str
-    """Version of TensorFlow that exported the model."""
+    code: str
+    """Version of Wattgate that trained the model, and hash of its pipelines: "0.1.0 sha256:..."."""
+    packages: dict[str, str]
+    """Versions of what its weights depend on, by name."""
+    observed: Observed | None = None
+    """None for versions that do not say."""
 
 
 class KnownRequest(_Document):
@@ -94,6 +133,7 @@ class ForecastSpec(_Document):
     """IANA zone whose wall clock the daily and weekly cycles follow."""
     intervals: tuple[IntervalOffsets, ...] = ()
     """Ascending by level."""
+    linear: LinearForecast | None = None
     training: TrainingRecord
     known_request: KnownRequest
 
@@ -133,6 +173,11 @@ class ForecastSpec(_Document):
             raise ValueError("intervals must ascend by level")
         if any(big <= small for small, big in pairwise(self.batch_sizes)) or not self.batch_sizes:
             raise ValueError("batch_sizes must ascend")
+        if self.linear is not None and (
+            not 1 <= len(self.linear.kernel) <= self.window
+            or any(len(row) != self.horizon for row in (*self.linear.kernel, self.linear.bias_kw))
+        ):
+            raise ValueError("linear must have a row a step of the window at most, a column a step ahead")
         if len(self.known_request.history_kw) != self.window:
             raise ValueError("known_request.history_kw must be one window long")
         if len(self.known_request.forecast_kw) != self.horizon:

@@ -14,10 +14,13 @@ _COMPILED = tempfile.TemporaryDirectory(prefix="compiled-models-")
 os.environ.setdefault("TF_XLA_FLAGS", f"--tf_xla_persistent_cache_directory={_COMPILED.name}")
 
 _FAULTS = Path(__file__).parent / "integration" / "faults"
+_COMPOSE = Path(__file__).parent / "compose"
 
 
 def pytest_collection_modifyitems(items):
-    """What breaks networks and servers under load judges by time, all of it."""
+    """What breaks networks and servers judges by time, all of it; what is composed needs an engine."""
     for item in items:
         if item.path.is_relative_to(_FAULTS):
             item.add_marker(pytest.mark.alone)
+        if item.path.is_relative_to(_COMPOSE):
+            item.add_marker(pytest.mark.containers)

@@ -25,6 +25,12 @@ def plausible_kw(count: int, *, seed: int = 1) -> list[float]:
     return np.round(160 - 60 * np.cos(phase) + random.normal(0, 4, count), 4).tolist()
 
 
+def frozen_kw(count: int, *, frozen: int = 40) -> list[float]:
+    """The same of a meter that shows one value for the last of the steps."""
+    kw = plausible_kw(count)
+    return kw[:-frozen] + [kw[-frozen]] * frozen
+
+
 def csv_of(
     times, kw, *, header="Datum,Wert (kW)", time_format="%Y-%m-%d %H:%M:%S", separator=",", mark="."
 ) -> bytes:
@@ -43,6 +49,11 @@ def quarter_hours(count: int, *, start: datetime = MONDAY) -> list[datetime]:
 def week_file(count: int = 672, **dialect) -> bytes:
     """A faultless file of `count` quarter-hours, UTC."""
     return csv_of(quarter_hours(count), plausible_kw(count), **dialect)
+
+
+def series_file(series) -> bytes:
+    """A faultless file of a LoadSeries, UTC."""
+    return csv_of([datetime.fromtimestamp(time_s, UTC) for time_s in series.times_s.tolist()], series.kw)
 
 
 def with_row(content: bytes, row: int, text: str | None) -> bytes:

@@ -31,8 +31,8 @@ SECURITY = {
     "6.4 HTTP request instead of HTTPS": "The connection is refused",
 }
 OPEN = {
-    "FR6": "Not shown yet: there are no images.",
-    "FR7": "Not shown yet: there is nothing to deploy.",
+    "FR7": "Not shown: it was run in no cloud. What would be deployed is checked without one: "
+    "`make check-deploy`, [deploy/azure](../deploy/azure/README.md).",
 }
 """What no test shows so far, and why."""
 

@@ -34,7 +34,8 @@ def a_spec(
                 mae_kw=1.0,
                 rmse_kw=2.0,
                 naive_mae_kw={"last_value": 3.0},
-                tensorflow="2.20.0",
+                code="0.1.0 sha256:0",
+                packages={"tensorflow": "2.20.0"},
             ),
             "known_request": KnownRequest(
                 start=MONDAY, history_kw=(mean,) * window, forecast_kw=answer or (mean,) * horizon

@@ -47,8 +47,12 @@ def denormalise(output: NDArray[np.floating], *, mean_kw: float, std_kw: float) 
     return output.astype(np.float64) * std_kw + mean_kw
 
 
-def forecast(loads_kw: NDArray[np.float64], window: LoadSeries, spec: ForecastSpec) -> Forecast:
+def forecast(
+    loads_kw: NDArray[np.float64], window: LoadSeries, spec: ForecastSpec, *, is_models: bool = True
+) -> Forecast:
     """The forecast of one window from the loads that a model answered for it, shape (horizon,), kW.
+
+    Loads that are not the model's have no intervals: they would be those of its errors.
 
     Raises ValueError where there are more or fewer, or one is not a power any meter shows.
     """
@@ -58,7 +62,7 @@ def forecast(loads_kw: NDArray[np.float64], window: LoadSeries, spec: ForecastSp
         raise ValueError("the model answered a value that is not a power")
     end_s = int(window.times_s[-1]) + spec.resolution_s
     edges = _edges(end_s, spec.resolution_s, spec.horizon)
-    bands = [(band.level, band.lower_kw, band.upper_kw) for band in spec.intervals]
+    bands = [(band.level, band.lower_kw, band.upper_kw) for band in spec.intervals if is_models]
     steps = tuple(
         [
             Step(

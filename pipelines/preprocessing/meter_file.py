@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from typing import Literal
@@ -16,7 +17,7 @@ from pipelines.errors import MAX_LISTED, InvalidSeriesError, Violation, invalid
 from pipelines.preprocessing.meter_times import EXPECTED, ParsedTimes, parse_times
 from pipelines.preprocessing.plain_rows import Columns, read_plain_rows
 from pipelines.preprocessing.series import MAX_STEPS, MAX_VALUE_KW, LoadSeries, time_text
-from pipelines.preprocessing.wall_clock import to_utc
+from pipelines.preprocessing.wall_clock import DoubledHour, to_utc
 
 TIME_HEADERS = ("Datum", "Date", "Date-Time")
 VALUE_HEADERS = {
@@ -24,7 +25,7 @@ VALUE_HEADERS = {
     "kWh": ("Wert (kWh)", "Energy Consumption [kWh]"),
 }
 """By the unit that was declared."""
-DELIMITERS = (",", ";")
+DELIMITERS = (",", ";", "\t")
 ENCODINGS = ("utf-8-sig", "cp1252")
 TOTALS = ("gesamt", "gesamtsumme", "sum", "summe", "total")
 """Words that mark a last row as the total of those above."""
@@ -47,6 +48,7 @@ _GROUPED = {
 """Numbers with marks between thousands, by their decimal mark; one without it could be either."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
+_EMPTY = "the file is empty"
 _NO_VALUE = {"kW": "is not a power in kW", "kWh": "is not an energy in kWh"}
 
 _MAGIC = {
@@ -73,6 +75,8 @@ class Declared:
     """kWh: the energy of each step."""
     labels: Literal["start", "end"] = "start"
     """What of its step a row's time is."""
+    doubled_hour: DoubledHour = "order"
+    """Which of the two an hour is that the clock showed twice and the file has once; order: see `to_utc`."""
 
     @property
     def names(self) -> Names:
@@ -87,15 +91,15 @@ def read_meter_file(content: bytes, *, zone: ZoneInfo, declared: Declared = AS_U
     """The load of a CSV with a header, one row per step.
 
     Takes the columns of TIME_HEADERS and VALUE_HEADERS, others are passed over, as are MAX_TITLES rows before
-    the header and a last row that is a total; comma or semicolon between cells; decimal point or comma, with
-    or without marks between thousands; ISO or dd.mm.yyyy times, 24:00 among them; UTF-8 with or without byte
-    order mark, or cp1252. Times with an offset are taken at their word; those without are local to `zone`.
-    Values are mean powers in kW of the steps that begin at the times, unless declared otherwise.
+    the header and a last row that is a total; comma, semicolon or tab between cells; decimal point or comma,
+    with or without marks between thousands; ISO or dd.mm.yyyy times, 24:00 among them; UTF-8 with or without
+    byte order mark, or cp1252. Times with an offset are taken at their word; those without are local to
+    `zone`. Values are mean powers in kW of the steps that begin at the times, unless declared otherwise.
 
     Raises InvalidSeriesError that lists the rows at fault: not text, no or another header, too long,
     cells that are not times or finite numbers, times that occur twice, go back, or that no clock showed.
     """
-    series = _plain(content, zone, declared.names) or _row_by_row(content, zone, declared)
+    series = _plain(content, zone, declared) or _row_by_row(content, zone, declared)
     return series if (declared.unit, declared.labels) == ("kW", "start") else _as_declared(series, declared)
 
 
@@ -107,26 +111,35 @@ def _as_declared(series: LoadSeries, declared: Declared) -> LoadSeries:
     kw = series.kw * (3600 / step_s) if declared.unit == "kWh" else series.kw
     bad = np.flatnonzero(np.abs(kw) > MAX_VALUE_KW)
     if bad.size:
-        row, line = series.place(int(bad[0]))
-        message = f"{series.kw[bad[0]]:g} kWh in {step_s} s is more than any meter shows"
-        raise InvalidSeriesError([Violation("value", message, row, line)], bad.size)
-    times_s = series.times_s - step_s if declared.labels == "end" else series.times_s
-    return LoadSeries(times_s, kw, series.lines, series.zone)
+        listed = [
+            Violation(
+                "value",
+                f"{series.kw[i]:g} kWh in {step_s} s is more than any meter shows",
+                *series.place(i),
+                series.value_column,
+            )
+            for i in bad[:MAX_LISTED].tolist()
+        ]
+        raise InvalidSeriesError(listed, bad.size)
+    label_s = step_s if declared.labels == "end" else 0
+    return replace(series, times_s=series.times_s - label_s, kw=kw, label_s=label_s)
 
 
-def _plain(content: bytes, zone: ZoneInfo, names: Names) -> LoadSeries | None:
+def _plain(content: bytes, zone: ZoneInfo, declared: Declared) -> LoadSeries | None:
     """What `_row_by_row` reads of a file that is plain and has no fault; None of any other."""
     end = content.find(b"\n")
     if not 0 < end <= MAX_LINE:
         return None
-    columns = _plain_columns(content[:end], names)
+    columns = _plain_columns(content[:end], declared.names)
     rows = columns and read_plain_rows(content, end + 1, columns)
-    if not rows or rows.kw.size > MAX_STEPS:
+    if not columns or not rows or rows.kw.size > MAX_STEPS:
         return None
-    times_s, skipped = _to_utc(rows.times, zone)
+    times_s, skipped = _to_utc(rows.times, zone, declared)
     if skipped.any() or (times_s[1:] <= times_s[:-1]).any():
         return None
-    return LoadSeries(times_s, rows.kw, np.arange(2, times_s.size + 2), zone)
+    lines = np.arange(2, times_s.size + 2)
+    time_column, value_column = columns.names[columns.time_at], columns.names[columns.value_at]
+    return LoadSeries(times_s, rows.kw, lines, zone, time_column, value_column)
 
 
 @lru_cache(maxsize=64)
@@ -139,16 +152,18 @@ def _plain_columns(header: bytes, names: Names) -> Columns | None:
     except (InvalidSeriesError, csv.Error, ValueError):
         return None
     at = _columns(cells, names)
-    return None if at is None or "\r" in text else Columns(delimiter, len(cells), *at)
+    return None if at is None or "\r" in text else Columns(delimiter, tuple(map(str.strip, cells)), *at)
 
 
 def _row_by_row(content: bytes, zone: ZoneInfo, declared: Declared) -> LoadSeries:
     names = declared.names
     rows, lines = _rows(_decode(content), names)
+    if not rows:
+        raise invalid("empty", _EMPTY)
     found = ((i, at) for i, row in enumerate(rows[: MAX_TITLES + 1]) if (at := _columns(row, names)))
     titles, columns = next(found, (0, None))
     if columns is None:
-        raise InvalidSeriesError([_header_violation(rows[0], declared)])
+        raise InvalidSeriesError([_header_violation(rows[0], int(lines[0]), declared)])
     header, data, lines = rows[titles], rows[titles + 1 :], lines[titles + 1 :]
     if data and _is_total(data[-1], columns[0]):
         data, lines = data[:-1], lines[:-1]
@@ -168,17 +183,15 @@ def _row_by_row(content: bytes, zone: ZoneInfo, declared: Declared) -> LoadSerie
     time_column, value_column = (
         _Column(header[at].strip(), [row[at].strip() for row in data], lines) for at in columns
     )
-    times_s, time_faults = _times(time_column, zone)
+    times_s, time_faults = _times(time_column, zone, declared)
     kw, value_faults = _values(value_column, declared.unit)
-    if time_faults.count or value_faults.count:
-        listed = sorted(time_faults.listed + value_faults.listed, key=lambda fault: fault.row or 0)
-        raise InvalidSeriesError(listed, time_faults.count + value_faults.count)
-    return LoadSeries(times_s, kw, lines, zone)
+    faults = time_faults + value_faults
+    if faults.count:
+        raise InvalidSeriesError(faults.listed, faults.count)
+    return LoadSeries(times_s, kw, lines, zone, time_column.name, value_column.name)
 
 
 def _decode(content: bytes) -> str:
-    if not content.strip():
-        raise invalid("empty", "the file is empty")
     for magic, kind in _MAGIC.items():
         if content.startswith(magic):
             raise invalid("not_csv", f"the file is not CSV but {kind}")
@@ -187,6 +200,8 @@ def _decode(content: bytes) -> str:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
+        if not text.strip():
+            raise invalid("empty", _EMPTY)
         if _CONTROL.search(text):
             break
         return text
@@ -206,9 +221,11 @@ def _rows(text: str, names: Names) -> tuple[list[list[str]], Lines]:
             rows += chunk
             if reader.line_num != len(rows):
                 # Blank lines pass for rows, but line breaks in quotes part rows and lines.
-                raise invalid("not_csv", "the file has a line break within a cell")
+                line = next(i for i, row in enumerate(rows, 1) if re.search("[\r\n]", "".join(row)))
+                raise invalid("not_csv", f"line {line} has a line break within a cell", line=line)
     except csv.Error as error:
-        raise invalid("not_csv", f"the file is not CSV: line {reader.line_num}: {error}") from None
+        line = reader.line_num
+        raise invalid("not_csv", f"the file is not CSV: line {line}: {error}", line=line) from None
     if all(map(any, rows)):
         return rows, np.arange(1, len(rows) + 1)
     lines = [i + 1 for i, row in enumerate(rows) if any(row)]
@@ -217,10 +234,10 @@ def _rows(text: str, names: Names) -> tuple[list[list[str]], Lines]:
 
 def _delimiter(text: str, names: Names) -> str:
     """The one that splits one of the first lines with anything on them into a header we know."""
-    first = list(islice(filter(str.strip, io.StringIO(text)), MAX_TITLES + 1))
+    first = list(islice(filter(str.strip, io.StringIO(text, newline="")), MAX_TITLES + 1))
     for line in first:
         for delimiter in DELIMITERS:
-            if _columns([cell.strip().strip('"') for cell in line.split(delimiter)], names) is not None:
+            if _columns(next(csv.reader([line], delimiter=delimiter)), names) is not None:
                 return delimiter
     return max(DELIMITERS, key=first[0].count)
 
@@ -243,14 +260,14 @@ def _is_total(row: list[str], time_at: int) -> bool:
     return not has_time and any(cell.strip().rstrip(":").casefold() in TOTALS for cell in row)
 
 
-def _header_violation(header: list[str], declared: Declared) -> Violation:
+def _header_violation(header: list[str], line: int, declared: Declared) -> Violation:
     names = ", ".join(_shown(cell) for cell in header[:8])
     wanted = f"one column {_any_of(TIME_HEADERS)} and one column {_any_of(declared.names)}"
     if declared.unit == "kW" and any("kwh" in cell.casefold() for cell in header):
         wanted += "; energies in kWh are not powers: declare them with unit=kWh"
     elif len(header) > 1 and parse_times([header[0].strip()]).valid.all():
-        return Violation("header", f"the first line is data; a header is needed with {wanted}", line=1)
-    return Violation("header", f"the header names {names}; needed are {wanted}", line=1)
+        return Violation("header", f"the first line is data; a header is needed with {wanted}", line=line)
+    return Violation("header", f"the header names {names}; needed are {wanted}", line=line)
 
 
 @dataclass(frozen=True)
@@ -260,48 +277,63 @@ class _Column:
     lines: Lines
 
 
+@dataclass(frozen=True)
 class _Faults:
-    """The rows of a column that break a rule: the first of them told, all counted."""
+    """Rows that break rules: the first of them told, all counted."""
 
-    def __init__(
-        self, column: _Column, rule: str, indices: NDArray[np.intp] | list[int], message: str
-    ) -> None:
-        self.count = len(indices)
-        self.listed = [
-            Violation(
-                rule, f"{_shown(column.cells[i])} {message}", int(i) + 1, int(column.lines[i]), column.name
-            )
-            for i in indices[:MAX_LISTED]
-        ]
+    listed: list[Violation]
+    count: int
+
+    def __add__(self, other: "_Faults") -> "_Faults":
+        listed = sorted(self.listed + other.listed, key=lambda fault: fault.row or 0)
+        return _Faults(listed[:MAX_LISTED], self.count + other.count)
 
 
-def _times(column: _Column, zone: ZoneInfo) -> tuple[NDArray[np.int64], _Faults]:
+def _faults(
+    column: _Column, rule: str, indices: NDArray[np.intp] | list[int], message: Callable[[int], str]
+) -> _Faults:
+    """The rows of a column that break a rule; the message is what a cell there is or is not."""
+    listed = [
+        Violation(rule, f"{_shown(column.cells[i])} {message(i)}", i + 1, int(column.lines[i]), column.name)
+        for i in map(int, indices[:MAX_LISTED])
+    ]
+    return _Faults(listed, len(indices))
+
+
+def _times(column: _Column, zone: ZoneInfo, declared: Declared) -> tuple[NDArray[np.int64], _Faults]:
     parsed = parse_times(column.cells)
     if not parsed.valid.all():
         like = next(
             (f"a time written like {_shown(column.cells[i])}" for i in np.flatnonzero(parsed.valid)), EXPECTED
         )
-        return parsed.seconds, _Faults(column, "time", np.flatnonzero(~parsed.valid), f"is not {like}")
-    utc_s, skipped = _to_utc(parsed, zone)
+        bad = np.flatnonzero(~parsed.valid)
+        return parsed.seconds, _faults(column, "time", bad, lambda _: f"is not {like}")
+    utc_s, skipped = _to_utc(parsed, zone, declared)
     if skipped.any():
         message = (
             f"does not exist in {zone.key}: the clock went forward over it; name the file's zone with tz"
         )
-        return utc_s, _Faults(column, "clock_change", np.flatnonzero(skipped), message)
+        return utc_s, _faults(column, "clock_change", np.flatnonzero(skipped), lambda _: message)
     steps_s = np.diff(utc_s)
-    twice = np.flatnonzero(steps_s == 0) + 1
-    if twice.size:
-        return utc_s, _Faults(column, "duplicate", twice, "stands on the row before, too")
-    back = np.flatnonzero(steps_s < 0) + 1
-    before = f"comes after {time_text(utc_s[back[0] - 1], zone)}" if back.size else ""
-    return utc_s, _Faults(column, "order", back, f"{before}: rows must be oldest first")
+    twice = _faults(
+        column, "duplicate", np.flatnonzero(steps_s == 0) + 1, lambda _: "is the time of the row before, too"
+    )
+    back = _faults(
+        column,
+        "order",
+        np.flatnonzero(steps_s < 0) + 1,
+        lambda i: f"comes after {time_text(utc_s[i - 1], zone)}: rows must be oldest first",
+    )
+    return utc_s, twice + back
 
 
-def _to_utc(times: ParsedTimes, zone: ZoneInfo) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _to_utc(
+    times: ParsedTimes, zone: ZoneInfo, declared: Declared
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Times in UTC, and which of them no clock of the zone ever showed."""
     if times.absolute:
         return times.seconds, np.zeros(times.seconds.size, np.bool_)
-    return to_utc(times.seconds, zone)
+    return to_utc(times.seconds, zone, ends=declared.labels == "end", doubled_hour=declared.doubled_hour)
 
 
 def _values(column: _Column, unit: str) -> tuple[NDArray[np.float64], _Faults]:
@@ -319,9 +351,9 @@ def _values(column: _Column, unit: str) -> tuple[NDArray[np.float64], _Faults]:
             pass
         else:
             if (np.abs(kw) <= MAX_VALUE_KW).all():
-                return kw, _Faults(column, "value", [], "")
+                return kw, _Faults([], 0)
     bad = [i for i, cell in enumerate(cells) if not _is_power(cell)]
-    return kw, _Faults(column, "value", bad, _NO_VALUE[unit])
+    return kw, _faults(column, "value", bad, lambda _: _NO_VALUE[unit])
 
 
 def _mostly_commas(cells: list[str]) -> bool:

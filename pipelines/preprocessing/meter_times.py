@@ -68,13 +68,17 @@ def _with_offset(cell: str) -> int | None:
     """Seconds since 1970 UTC of an ISO time with an offset, None for anything else."""
     if not cell.isascii():
         return None
+    # Python's parser takes no 24:00 before 3.14.
+    day_ends = cell[11:16] == "24:00"
+    if day_ends:
+        cell = f"{cell[:11]}00:00{cell[16:]}"
     try:
         time = datetime.fromisoformat(cell)
     except ValueError:
         return None
-    if time.tzinfo is None or time.microsecond:
+    if time.tzinfo is None or time.microsecond or (day_ends and time.second):
         return None
-    seconds = int(time.timestamp())
+    seconds = int(time.timestamp()) + 86_400 * day_ends
     return seconds if EARLIEST_S <= seconds < LATEST_S else None
 
 

@@ -59,9 +59,14 @@ class Columns:
     """What a header says of the rows below it."""
 
     delimiter: str
-    count: int
+    names: tuple[str, ...]
     time_at: int
     value_at: int
+
+    @property
+    def count(self) -> int:
+        """How many cells a row has."""
+        return len(self.names)
 
 
 class PlainRows(NamedTuple):

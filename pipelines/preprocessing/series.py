@@ -1,8 +1,7 @@
 """A load history in UTC, and the window of it a model sees."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,22 +23,44 @@ class LoadSeries:
     times_s: Seconds
     """Start of each step, shape (time,), seconds since 1970-01-01 UTC."""
     kw: NDArray[np.float64]
-    """Mean power of each step, shape (time,), kW, finite."""
+    """Mean power of each step, shape (time,), kW, finite; NaN where an even series has no value."""
     lines: NDArray[np.int64] | None = None
     """Line of the meter file each step stood on; None where there was no file."""
     zone: tzinfo = UTC
     """Zone that errors show times in: the one the file was read in."""
+    time_column: str | None = None
+    value_column: str | None = None
+    """Headers of the file's columns."""
+    label_s: int = 0
+    """Seconds from a step's start to the time that the file has for it."""
 
     def place(self, index: int) -> tuple[int, int | None]:
         """Row and line of a step, for errors."""
         return index + 1, None if self.lines is None else int(self.lines[index])
 
+    def time_text(self, index: int) -> str:
+        """The time of a step as the file has it, with its offset."""
+        return time_text(self.times_s[index] + self.label_s, self.zone)
 
-def regular_series(start: datetime, kw: NDArray[np.float64], *, resolution_s: int) -> LoadSeries:
+    def newest(self, count: int) -> "LoadSeries":
+        """The last `count` steps, of which there must be as many."""
+        first = self.times_s.size - count
+        lines = None if self.lines is None else self.lines[first:]
+        return replace(self, times_s=self.times_s[first:], kw=self.kw[first:], lines=lines)
+
+    def is_even(self, resolution_s: int) -> bool:
+        """Whether the steps lie on the grid of `resolution_s`, none left out."""
+        return not ((np.diff(self.times_s) != resolution_s).any() or self.times_s[0] % resolution_s)
+
+
+def regular_series(
+    start: datetime, kw: NDArray[np.float64], *, resolution_s: int, may_miss: bool = False
+) -> LoadSeries:
     """A series of evenly spaced values, kW, from the start of its first step.
 
     Raises InvalidSeriesError where the start has no offset or is not on a step, where there are no
-    values or the first or last lies outside the years taken, and names values that are not finite.
+    values or the first or last lies outside the years taken, and names values that are not finite; NaN,
+    which is no value, is one of them unless some `may_miss`.
     """
     if start.tzinfo is None:
         raise InvalidSeriesError([Violation("time", "start needs an offset from UTC, e.g. a final Z")])
@@ -55,14 +76,20 @@ def regular_series(start: datetime, kw: NDArray[np.float64], *, resolution_s: in
     end_s = start_s + resolution_s * kw.size
     if start_s < EARLIEST_S or end_s > LATEST_S:
         raise InvalidSeriesError([Violation("time", "times must lie between 1970 and 2100")])
-    bad = np.flatnonzero(~(np.abs(kw) <= MAX_VALUE_KW))
+    is_bad = ~(np.abs(kw) <= MAX_VALUE_KW)
+    if may_miss:
+        is_bad &= ~np.isnan(kw)
+    bad = np.flatnonzero(is_bad)
     if bad.size:
-        listed = bad[:MAX_LISTED].tolist()
-        raise InvalidSeriesError(
-            [Violation("value", f"{kw[i]} is not a power in kW", row=i + 1, column="kw") for i in listed],
-            bad.size,
-        )
+        raise InvalidSeriesError([_no_power(kw[i], i + 1) for i in bad[:MAX_LISTED].tolist()], bad.size)
     return LoadSeries(np.arange(kw.size, dtype=np.int64) * resolution_s + int(start_s), kw)
+
+
+def _no_power(kw: np.float64, row: int) -> Violation:
+    if np.isnan(kw):
+        message = "no value: those may be missing only where gaps are filled or a fallback is allowed"
+        return Violation("gap", message, row, column="kw")
+    return Violation("value", f"{kw} is not a power in kW", row, column="kw")
 
 
 def last_window(series: LoadSeries, *, window: int, resolution_s: int) -> LoadSeries:
@@ -72,57 +99,63 @@ def last_window(series: LoadSeries, *, window: int, resolution_s: int) -> LoadSe
     """
     size = series.times_s.size
     if size < window:
-        raise InvalidSeriesError(
-            [
-                Violation(
-                    "length",
-                    f"{window} rows are needed (the last {_span(window * resolution_s)}), there are {size}",
-                )
-            ]
-        )
+        raise too_short(size, window=window, resolution_s=resolution_s)
+    newest = series.newest(window)
+    if newest.is_even(resolution_s):
+        return newest
     first = size - window
-    times_s = series.times_s[first:]
-    steps_s = np.diff(times_s)
-    if (steps_s != resolution_s).any() or times_s[0] % resolution_s:
-        _refuse_uneven(series, first, steps_s, resolution_s)
-    lines = None if series.lines is None else series.lines[first:]
-    return LoadSeries(times_s, series.kw[first:], lines, series.zone)
-
-
-def _refuse_uneven(series: LoadSeries, first: int, steps_s: Seconds, resolution_s: int) -> NoReturn:
-    """Name what is wrong with the steps of a series from its row `first` on."""
-    times_s = series.times_s[first:]
-    usual_s = int(np.median(steps_s))
-    if usual_s != resolution_s:
-        raise InvalidSeriesError(
-            [Violation("step", f"the rows are {_span(usual_s)} apart, the model takes {_span(resolution_s)}")]
-        )
-    violations = [
-        _off_grid(series, first + int(i), resolution_s) for i in np.flatnonzero(times_s % resolution_s)
-    ]
-    violations += [
-        _gap(series, first + int(i) + 1, int(steps_s[i]), resolution_s)
+    faults = misplaced(series, first, resolution_s)
+    steps_s = np.diff(newest.times_s)
+    faults += [
+        gap(series, first + int(i) + 1, resolution_s)
         for i in np.flatnonzero((steps_s != resolution_s) & (steps_s % resolution_s == 0))
     ]
-    raise InvalidSeriesError(sorted(violations, key=lambda violation: violation.row or 0))
+    raise InvalidSeriesError(sorted(faults, key=lambda fault: fault.row or 0))
+
+
+def too_short(size: int, *, window: int, resolution_s: int) -> InvalidSeriesError:
+    """There are fewer rows than a window has."""
+    needed = f"{window} rows are needed (the last {_span(window * resolution_s)})"
+    return InvalidSeriesError([Violation("length", f"{needed}, there are {size}")])
+
+
+def misplaced(series: LoadSeries, first: int, resolution_s: int) -> list[Violation]:
+    """The rows from `first` on that lie off the grid.
+
+    Raises InvalidSeriesError where most rows are another step apart than the model's.
+    """
+    times_s = series.times_s[first:]
+    usual_s = int(np.median(np.diff(times_s))) if times_s.size > 1 else resolution_s
+    if usual_s != resolution_s:
+        message = f"the rows are {_span(usual_s)} apart, the model takes {_span(resolution_s)}"
+        raise InvalidSeriesError([Violation("step", message)])
+    return [_off_grid(series, first + int(i), resolution_s) for i in np.flatnonzero(times_s % resolution_s)]
 
 
 def _off_grid(series: LoadSeries, index: int, resolution_s: int) -> Violation:
     row, line = series.place(index)
-    time = time_text(series.times_s[index], series.zone)
-    return Violation("grid", f"{time} is not on a step of {_span(resolution_s)}", row, line)
+    message = f"{series.time_text(index)} is not on a step of {_span(resolution_s)}"
+    return Violation("grid", message, row, line, series.time_column)
 
 
-def _gap(series: LoadSeries, index: int, step_s: int, resolution_s: int) -> Violation:
+def gap(series: LoadSeries, index: int, resolution_s: int, after: int | None = None) -> Violation:
+    """Steps are missing before row `after`, which is `index` itself unless some rows have no value."""
     row, line = series.place(index)
-    before, time = (time_text(series.times_s[i], series.zone) for i in (index - 1, index))
-    missing = step_s // resolution_s - 1
+    last = index if after is None else after
+    step_s = int(series.times_s[last] - series.times_s[index - 1])
     return Violation(
         "gap",
-        f"{time} comes {_span(step_s)} after {before}: {missing} value{'s' * (missing > 1)} missing",
+        f"{series.time_text(last)} comes {_span(step_s)} after {series.time_text(index - 1)}: "
+        f"{missing_text(step_s // resolution_s - 1)}",
         row,
         line,
+        series.time_column,
     )
+
+
+def missing_text(count: int) -> str:
+    """How many values are missing, as errors say it."""
+    return f"{count} value{'s' * (count > 1)} missing"
 
 
 def time_text(time_s: int | np.int64, zone: tzinfo) -> str:

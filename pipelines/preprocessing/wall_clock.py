@@ -7,12 +7,16 @@ converts too, but costs each gateway process 46 MB (docs/decisions/0004).
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 from numpy.typing import NDArray
 
 Seconds = NDArray[np.int64]
+
+DoubledHour = Literal["order", "first", "second"]
+"""What tells which of two hours of the same name a log means: see `to_utc`."""
 
 EARLIEST_S = int(datetime(1970, 1, 1, tzinfo=UTC).timestamp())
 LATEST_S = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
@@ -82,12 +86,18 @@ def to_local(utc_s: Seconds, zone: ZoneInfo) -> Seconds:
     return utc_s + offset_s
 
 
-def to_utc(local_s: Seconds, zone: ZoneInfo) -> tuple[Seconds, NDArray[np.bool_]]:
+def to_utc(
+    local_s: Seconds, zone: ZoneInfo, *, ends: bool = False, doubled_hour: DoubledHour = "order"
+) -> tuple[Seconds, NDArray[np.bool_]]:
     """UTC of a log kept by a zone's wall clock, in the order it was written.
 
     Where the clock goes back, an hour's readings occur twice: the first run is taken to be before the
-    change, the second, which starts where the readings step back, to be after it. A log that starts
-    within the doubled hour and passes through it once starts after the change.
+    change, the second, which starts where the readings step back furthest, to be after it. Of an hour that
+    the log passes through once, `doubled_hour` says whether it is the first or the second; by order, a log
+    that starts within it starts after the change, and any other has it before: that leaves the fewest gaps.
+
+    With `ends` the readings are the ends of steps. A step may end when the clock changes, and is written as
+    the clock went on or as it was set: 02:00 or 03:00 where summer time begins, 03:00 or 02:00 where it ends.
 
     Returns the times and a mask of the readings that no clock ever showed, in the hour that a change
     to summer time leaves out; their times mean nothing.
@@ -95,29 +105,39 @@ def to_utc(local_s: Seconds, zone: ZoneInfo) -> tuple[Seconds, NDArray[np.bool_]
     changes = _around(local_s, zone)
     before, after = changes.offset_s[:-1], changes.offset_s[1:]
     surely_s, possibly_s = changes.at_s + np.maximum(before, after), changes.at_s + np.minimum(before, after)
-    first = surely_s.searchsorted(local_s.min(), side="right")
+    side: Literal["left", "right"] = "left" if ends else "right"
+    first = surely_s.searchsorted(local_s.min(), side=side)
     if first == possibly_s.searchsorted(local_s.max(), side="right"):
         # No change is near, as in most weeks.
         return local_s - changes.offset_s[first], np.zeros(local_s.size, np.bool_)
-    passed_for_sure = surely_s.searchsorted(local_s, side="right")
-    passed_at_most = possibly_s.searchsorted(local_s, side="right")
-    unsure = np.flatnonzero(passed_for_sure != passed_at_most)
-    forward = (after > before)[passed_for_sure[unsure]]
+    passed = surely_s.searchsorted(local_s, side=side)
+    unsure = np.flatnonzero(passed != possibly_s.searchsorted(local_s, side="right"))
+    change = passed[unsure]
+    forward = (after > before)[change]
+
+    left_out, opens_s, closes_s = unsure[forward], possibly_s[change[forward]], surely_s[change[forward]]
     skipped = np.zeros(local_s.size, np.bool_)
-    skipped[unsure[forward]] = True
-    passed = passed_for_sure.copy()
-    passed[_second_runs(local_s, unsure[~forward], passed_for_sure)] += 1
+    # Without `ends`, the time that closes the hour is sure, and none of these.
+    skipped[left_out] = ~((local_s[left_out] == opens_s) & ends | (local_s[left_out] == closes_s))
+    passed[left_out[local_s[left_out] == closes_s]] += 1
+
+    for hour in np.unique(change[~forward]):
+        readings = unsure[change == hour]
+        # A step that ends where the doubled hour begins is not one of its own.
+        inside = local_s[readings] > possibly_s[hour] if ends else np.ones(readings.size, np.bool_)
+        passed[_second_run(local_s, readings, inside, doubled_hour)] += 1
     return local_s - changes.offset_s[passed], skipped
 
 
-def _second_runs(local_s: Seconds, doubled: NDArray[np.intp], change: NDArray[np.intp]) -> list[int]:
-    """Of the readings in doubled hours, those that were taken after the change."""
-    after: list[int] = []
-    for hour in np.unique(change[doubled]):
-        readings = doubled[change[doubled] == hour]
-        steps_back = np.flatnonzero(np.diff(local_s[readings]) <= 0)
-        if steps_back.size:
-            after.extend(readings[steps_back[0] + 1 :].tolist())
-        elif readings[0] == 0 and readings[-1] + 1 < local_s.size:
-            after.extend(readings.tolist())
-    return after
+def _second_run(
+    local_s: Seconds, readings: NDArray[np.intp], inside: NDArray[np.bool_], doubled_hour: DoubledHour
+) -> NDArray[np.intp]:
+    """Of the readings in a doubled hour, or at its edges, those that were taken after the change."""
+    steps_s = np.diff(local_s[readings])
+    if steps_s.size and steps_s.min() <= 0:
+        return readings[steps_s.argmin() + 1 :]
+    if doubled_hour == "second":
+        return readings[inside]
+    if doubled_hour == "order" and readings[0] == 0 and readings[-1] + 1 < local_s.size:
+        return readings
+    return readings[:0]

@@ -20,14 +20,24 @@ from pipelines.training.export import COMPILED, PLAIN, WARMUP_FILE
 TOLERANCE = 1e-5
 """Largest difference between two ways to compute the same forecast, normalised."""
 
+_GPU_ONLY = ("Cudnn", "_Cudnn")
+"""What the names of recurrent kernels begin with that no CPU has."""
+
 
 class LoadedVersion:
     """A SavedModel in a TF1 session, called the way TensorFlow Serving calls it."""
 
-    def __init__(self, session: Any, signatures: Any) -> None:
+    def __init__(self, session: Any, meta_graph: Any) -> None:
         self._session = session
-        self.signatures = signatures
+        self._callables: dict[str, Any] = {}
+        self._graph = meta_graph.graph_def
+        self.signatures = meta_graph.signature_def
         """Signature definitions by name."""
+
+    def operations(self) -> set[str]:
+        """Names of the operations it is made of, functions included."""
+        bodies = [self._graph.node, *(function.node_def for function in self._graph.library.function)]
+        return {node.op for body in bodies for node in body}
 
     def spec(self) -> ForecastSpec:
         """The spec the version carries."""
@@ -41,32 +51,39 @@ class LoadedVersion:
         return answer
 
     def _callable(self, signature: str, inputs: list[str], output: str) -> Any:
-        definition = self.signatures[signature]
-        options = config_pb2.CallableOptions(
-            feed=[definition.inputs[name].name for name in inputs], fetch=[definition.outputs[output].name]
-        )
-        return self._session._make_callable_from_options(options)
+        if signature not in self._callables:
+            definition = self.signatures[signature]
+            options = config_pb2.CallableOptions(
+                feed=[definition.inputs[name].name for name in inputs],
+                fetch=[definition.outputs[output].name],
+            )
+            self._callables[signature] = self._session._make_callable_from_options(options)
+        return self._callables[signature]
 
 
 @contextmanager
 def load_as_server(folder: Path) -> Iterator[LoadedVersion]:
     """Load a version through a session: the stock server's way, and stricter than `tf.saved_model.load`."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        graph = tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], str(folder))
-        yield LoadedVersion(session, graph.signature_def)
+        meta_graph = tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], str(folder))
+        yield LoadedVersion(session, meta_graph)
 
 
 def check_version(folder: Path, expected: ForecastSpec) -> None:
     """Raise ExportCheckError where the version in `folder` is not the model the spec describes.
 
     The signatures are there; the spec reads back; compiled and plain answers agree at every batch size
-    warmed; the known request gets its known forecast; the warm-up calls are ones the version can answer.
+    warmed; the known request gets its known forecast; the warm-up calls are ones the version can answer, one
+    for each of those sizes; nothing in it needs a GPU.
     """
     warmup = warmup_requests(folder)
     with load_as_server(folder) as version:
         missing = {SIGNATURE, *expected.signatures} - set(version.signatures)
         if missing:
             raise ExportCheckError(f"signatures are missing: {', '.join(sorted(missing))}")
+        gpu_only = sorted(name for name in version.operations() if name.startswith(_GPU_ONLY))
+        if gpu_only:
+            raise ExportCheckError(f"operations that only GPUs have: {', '.join(gpu_only)}; train on a CPU")
         if version.spec() != expected:
             raise ExportCheckError("the spec in the model is not the one it was exported with")
         known = known_input(expected)
@@ -78,7 +95,7 @@ def check_version(folder: Path, expected: ForecastSpec) -> None:
             _same(compiled, plain, f"compiled and plain forecasts at batch size {batch}")
             kw = denormalise(plain[0], mean_kw=expected.load.mean, std_kw=expected.load.std)
             _same(kw / expected.load.std, wanted / expected.load.std, "known request and its forecast")
-        _check_warmup(warmup, version)
+        _check_warmup(warmup, version, expected)
 
 
 def warmup_requests(folder: Path) -> list[Any]:
@@ -98,7 +115,15 @@ def _same(left: NDArray[Any], right: NDArray[Any], what: str) -> None:
         raise ExportCheckError(f"{what} differ by {difference:.1e} (normalised; {TOLERANCE:.0e} allowed)")
 
 
-def _check_warmup(requests: list[Any], version: LoadedVersion) -> None:
+def _check_warmup(requests: list[Any], version: LoadedVersion, expected: ForecastSpec) -> None:
+    warmed = {
+        request.inputs[expected.input].tensor_shape.dim[0].size
+        for request in requests
+        if request.model_spec.signature_name == COMPILED
+    }
+    cold = sorted(set(expected.batch_sizes) - warmed)
+    if cold:
+        raise ExportCheckError(f"no warm-up request compiles batches of {', '.join(map(str, cold))}")
     for request in requests:
         definition = version.signatures.get(request.model_spec.signature_name)
         if definition is None or set(request.inputs) != set(definition.inputs):

@@ -14,7 +14,7 @@ class Shares:
 
     train: float = 0.70
     validation: float = 0.10
-    """Picks the ridge penalty and the epoch to keep."""
+    """Picks the linear path and the epoch to keep."""
     calibration: float = 0.10
     """Its errors give the intervals."""
 
@@ -45,13 +45,19 @@ class Hyperparameters:
     """Steps each of its filters sees."""
     pool: int = 2
     """Steps it hands the LSTM as one."""
+    dropout: float = 0.2
+    """Before either layer of the head."""
+    linear_steps: tuple[int, ...] = (192, 480, 672)
+    """Newest steps that the linear path sees; each is tried on the validation windows, with each of"""
     ridge_penalties: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
-    """Tried on the validation windows; per training window, on normalised load."""
-    epochs: int = 16
+    """per training window, on normalised load."""
+    epochs: int = 10
+    share_per_epoch: float = 1 / 3
+    """Of the training windows, drawn at random: they overlap too much to be worth a full pass."""
     windows_per_epoch: int = 6_400
-    """Drawn at random from the training windows, which overlap too much to be worth a full pass."""
+    """At most."""
     batch: int = 64
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     """At the start; falls to zero over the epochs along a cosine."""
     patience: int = 6
     """Epochs without a better validation error before training stops."""
@@ -60,3 +66,9 @@ class Hyperparameters:
     """Probabilities of the intervals, ascending."""
     batch_sizes: tuple[int, ...] = (1, 8, 16, 32)
     """Batches the compiled signature is warmed for, ascending."""
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """Steps of a day and of a week, where the window has one and it is no shorter than the horizon."""
+        lengths = (days * 86_400 // self.resolution_s for days in (1, 7))
+        return tuple(steps for steps in lengths if self.horizon <= steps <= self.window)

@@ -1,15 +1,18 @@
 """Ridge regression from the window's load to the horizon's: where the linear path starts from."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.preprocessing.windows import Starts
+from pipelines.spec import Feature, LinearForecast
 from pipelines.training.hyperparameters import Hyperparameters
-from pipelines.training.windows import Split, Windows
+from pipelines.training.windows import Windows
 
 _CHUNK = 4_096
-"""Windows summed up at once: 22 MB of history in double precision."""
+"""Windows summed up at once: a few MB of history in double precision."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class LinearPath:
     """Weights of `last + (history - last) @ kernel + bias`, all on normalised load."""
 
     kernel: NDArray[np.float64]
-    """Shape (window, horizon)."""
+    """Shape (steps, horizon); `steps` are the newest of the window."""
     bias: NDArray[np.float64]
     """Shape (horizon,)."""
     penalty: float
@@ -25,34 +28,71 @@ class LinearPath:
     def forecast(self, history: NDArray[np.float32]) -> NDArray[np.float64]:
         """From shape (batch, window) to shape (batch, horizon)."""
         last = history[:, -1:].astype(np.float64)
-        return last + (history - last) @ self.kernel + self.bias
+        return last + (history[:, -len(self.kernel) :] - last) @ self.kernel + self.bias
+
+    def in_kw(self, load: Feature) -> LinearForecast:
+        """The same for loads in kW, to eight digits."""
+        kernel = [[float(f"{weight:.8g}") for weight in row] for row in self.kernel.tolist()]
+        return LinearForecast(
+            kernel=tuple(map(tuple, kernel)), bias_kw=tuple((self.bias * load.std).tolist())
+        )
 
 
-def fit_linear_path(windows: Windows, split: Split, hyperparameters: Hyperparameters) -> LinearPath:
-    """Ridge regression on the training windows, its penalty the best of the list on the validation ones.
+def best_linear_path(
+    windows: Windows, fitted_on: Starts, judged_on: Starts, hyperparameters: Hyperparameters
+) -> LinearPath:
+    """Of all that the hyperparameters name, the one with the least mean absolute error where it is judged."""
+    sums = _Sums.of(windows, fitted_on, max(hyperparameters.linear_steps))
+    unseen, outcome = windows.history(judged_on), windows.targets(judged_on)
+
+    def mae(path: LinearPath) -> float:
+        return float(np.abs(path.forecast(unseen) - outcome).mean())
+
+    return min(
+        (
+            sums.solved(steps, penalty)
+            for steps in hyperparameters.linear_steps
+            for penalty in hyperparameters.ridge_penalties
+        ),
+        key=mae,
+    )
+
+
+def linear_path_like(path: LinearPath, windows: Windows, fitted_on: Starts) -> LinearPath:
+    """The same, fitted on other windows."""
+    return _Sums.of(windows, fitted_on, len(path.kernel)).solved(len(path.kernel), path.penalty)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What ridge regression needs of the windows: X'X and X'y.
 
     Regresses the change since the last value on the changes before it, so that a forecast moves with
     the level of the load. Hoerl and Kennard (1970); w = (X'X + n penalty I)^-1 X'y.
     """
-    size = hyperparameters.window
-    gram = np.zeros((size + 1, size + 1))
-    moment = np.zeros((size + 1, hyperparameters.horizon))
-    for begin in range(0, split.train.size, _CHUNK):
-        starts = split.train[begin : begin + _CHUNK]
-        history = windows.history(starts).astype(np.float64)
-        last = history[:, -1:]
-        changes = np.concatenate([history - last, np.ones_like(last)], axis=1)
-        gram += changes.T @ changes
-        moment += changes.T @ (windows.targets(starts) - last)
-    penalised = np.diag([1.0] * size + [0.0])  # the bias is free
-    unseen, outcome = windows.history(split.validation), windows.targets(split.validation)
 
-    def solved(penalty: float) -> LinearPath:
-        system = gram + split.train.size * penalty * penalised
-        weights: NDArray[np.float64] = np.linalg.solve(system, moment).astype(np.float64)
+    gram: NDArray[np.float64]
+    """Shape (steps + 1, steps + 1); the bias comes last."""
+    moment: NDArray[np.float64]
+    """Shape (steps + 1, horizon)."""
+    count: int
+
+    @classmethod
+    def of(cls, windows: Windows, fitted_on: Starts, steps: int) -> Self:
+        gram = np.zeros((steps + 1, steps + 1))
+        moment = np.zeros((steps + 1, windows.horizon))
+        for begin in range(0, fitted_on.size, _CHUNK):
+            starts = fitted_on[begin : begin + _CHUNK]
+            history = windows.history(starts)[:, -steps:].astype(np.float64)
+            last = history[:, -1:]
+            changes = np.concatenate([history - last, np.ones_like(last)], axis=1)
+            gram += changes.T @ changes
+            moment += changes.T @ (windows.targets(starts) - last)
+        return cls(gram, moment, fitted_on.size)
+
+    def solved(self, steps: int, penalty: float) -> LinearPath:
+        """By the newest `steps` alone."""
+        penalised = np.diag([1.0] * steps + [0.0])  # the bias is free
+        system = self.gram[-steps - 1 :, -steps - 1 :] + self.count * penalty * penalised
+        weights: NDArray[np.float64] = np.linalg.solve(system, self.moment[-steps - 1 :]).astype(np.float64)
         return LinearPath(weights[:-1], weights[-1], penalty)
-
-    def validation_mae(path: LinearPath) -> float:
-        return float(np.abs(path.forecast(unseen) - outcome).mean())
-
-    return min((solved(penalty) for penalty in hyperparameters.ridge_penalties), key=validation_mae)

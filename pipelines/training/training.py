@@ -1,28 +1,38 @@
 """One training run: a load series in, a version of a model out."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
+from pipelines.evaluation.backtest import Backtest, Report
+from pipelines.evaluation.gate import require_skill
+from pipelines.evaluation.scores import Kw
 from pipelines.postprocessing import denormalise
 from pipelines.preprocessing.series import LoadSeries
-from pipelines.spec import ForecastSpec, IntervalOffsets, KnownRequest, TrainingRecord
+from pipelines.preprocessing.windows import Starts, whole_windows
+from pipelines.spec import ForecastSpec, KnownRequest, Observed, TrainingRecord
 from pipelines.training.architectures import build
 from pipelines.training.checks import check_version
-from pipelines.training.evaluation import Kw, Score, coverage, interval_offsets, naive_forecasts, score
 from pipelines.training.export import COMPILED, PLAIN, export_model, write_version
-from pipelines.training.fitting import Progress, fit, predict
+from pipelines.training.fitting import Epoch, Progress, fit, predict
 from pipelines.training.hyperparameters import Architecture, Hyperparameters
-from pipelines.training.linear import LinearPath, fit_linear_path
-from pipelines.training.windows import Split, Starts, Windows, fit_features, split_by_time, whole_windows
+from pipelines.training.intervals import interval_offsets
+from pipelines.training.linear import LinearPath, best_linear_path, linear_path_like
+from pipelines.training.provenance import code_version, data_sha256, package_versions
+from pipelines.training.windows import Split, Windows, fit_features, split_by_time
+
+Stage = Literal["judging", "fitting all"]
+
+CYCLES = {"day": 86_400, "week": 7 * 86_400, "year": 365 * 86_400}
+"""Lengths of the calendar's cycles, seconds."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +43,12 @@ class Dataset:
     zone: ZoneInfo
     split: Split
     windows: Windows
+    cycles: tuple[str, ...]
+    """Those that the training windows go round."""
     linear: LinearPath
-
-    def history_kw(self, starts: Starts) -> Kw:
-        """Load of the windows, shape (windows, window)."""
-        return self.kw(self.windows.history(starts))
+    """Fitted on the training windows, to be judged on the others."""
+    final_linear: LinearPath
+    """Fitted on all windows."""
 
     def outcome_kw(self, starts: Starts) -> Kw:
         """Load of the horizons, shape (windows, horizon)."""
@@ -50,12 +61,14 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A model trained, exported and scored on the test windows."""
+    """A model trained, scored on the test windows, and written."""
 
     folder: Path
-    score: Score
-    coverage: dict[float, float]
-    """Share of outcomes within the interval of each level."""
+    history: list[Epoch]
+    """Of the model that was judged."""
+    report: Report
+    """Of the test windows, by the model that had not seen them."""
+    spec: ForecastSpec
 
 
 def prepare(series: LoadSeries, zone: ZoneInfo, hyperparameters: Hyperparameters) -> Dataset:
@@ -67,23 +80,18 @@ def prepare(series: LoadSeries, zone: ZoneInfo, hyperparameters: Hyperparameters
     seen = int(split.train[-1]) + hyperparameters.window + hyperparameters.horizon
     features = fit_features(series, hyperparameters, zone, rows=seen)
     windows = Windows(series, features, zone, hyperparameters)
-    return Dataset(series, zone, split, windows, fit_linear_path(windows, split, hyperparameters))
-
-
-def naive_scores(dataset: Dataset, hyperparameters: Hyperparameters) -> dict[str, Score]:
-    """Scores of the naive forecasts on the test windows, by name."""
-    test = dataset.split.test
-    forecasts = naive_forecasts(
-        dataset.history_kw(test), horizon=hyperparameters.horizon, resolution_s=hyperparameters.resolution_s
+    seen_s = int(series.times_s[seen - 1] - series.times_s[0])
+    linear = best_linear_path(windows, split.train, split.validation, hyperparameters)
+    final = best_linear_path(windows, split.train, split.held_back, hyperparameters)
+    return Dataset(
+        series,
+        zone,
+        split,
+        windows,
+        tuple(cycle for cycle, length_s in CYCLES.items() if seen_s >= length_s),
+        linear,
+        linear_path_like(final, windows, split.everything),
     )
-    return {name: score(forecast_kw, dataset.outcome_kw(test)) for name, forecast_kw in forecasts.items()}
-
-
-def linear_score(dataset: Dataset) -> Score:
-    """Score of the linear path alone on the test windows."""
-    test = dataset.split.test
-    forecast_kw = dataset.kw(dataset.linear.forecast(dataset.windows.history(test)))
-    return score(forecast_kw, dataset.outcome_kw(test))
 
 
 def train(
@@ -91,87 +99,91 @@ def train(
     dataset: Dataset,
     hyperparameters: Hyperparameters,
     repository: Path,
-    tell: Callable[[Progress], None],
+    tell: Callable[[Stage, Progress], None],
 ) -> Outcome:
     """Fit, score, export and check one model, and write it as the next version into the repository.
 
+    Twice: first on the oldest windows, to stop in time, to be scored on the newest and to learn how far
+    forecasts stray; then, if it is any good, anew on all of them, for the newest weeks teach the most.
     The same data and seed give the same weights on the same machine.
-    Raises ExportCheckError where the export is not what it should be; nothing is written then.
+    Raises NotGoodEnoughError where a naive forecast is better, ExportCheckError where the export is not
+    what it should be; nothing is written then.
     """
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(hyperparameters.seed)
-    model = build(architecture, dataset.linear, hyperparameters)
-    fit(model, dataset.windows, dataset.split, hyperparameters, tell)
+    split, windows = dataset.split, dataset.windows
 
-    def forecast_kw(starts: Starts) -> Kw:
-        return dataset.kw(predict(model, dataset.windows, starts))
+    def fitted(
+        stage: Stage, linear: LinearPath, on: Starts, validation: Starts | None
+    ) -> tuple[Any, list[Epoch]]:
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(hyperparameters.seed)
+        model = build(architecture, linear, hyperparameters, dataset.cycles)
+        return model, fit(
+            model, windows, on, validation, hyperparameters=hyperparameters, tell=partial(tell, stage)
+        )
 
-    calibration, test = dataset.split.calibration, dataset.split.test
-    intervals = interval_offsets(
-        forecast_kw(calibration), dataset.outcome_kw(calibration), hyperparameters.levels
-    )
-    tested_kw, outcome_kw = forecast_kw(test), dataset.outcome_kw(test)
-    scored = score(tested_kw, outcome_kw)
-    known = _known_request(dataset, test[:1], forecast_kw(test[:1]))
-    spec = _spec(dataset, hyperparameters, intervals, scored, known)
+    judged, history = fitted("judging", dataset.linear, split.train, split.validation)
+    strays_kw = dataset.kw(predict(judged, windows, split.calibration))
+    intervals = interval_offsets(strays_kw, dataset.outcome_kw(split.calibration), hyperparameters.levels)
+    linear = dataset.linear.in_kw(windows.load)
+    tested_kw = dataset.kw(predict(judged, windows, split.test))
+    report = Backtest(dataset.series, hyperparameters, split.test).report(tested_kw, intervals, linear)
+    require_skill(report)
 
-    def write(folder: Path) -> None:
-        export_model(model, spec, folder)
-        check_version(folder, spec)
-
-    return Outcome(
-        write_version(repository, architecture, write),
-        scored,
-        {band.level: coverage(tested_kw, outcome_kw, band) for band in intervals},
-    )
-
-
-def _spec(
-    dataset: Dataset,
-    hyperparameters: Hyperparameters,
-    intervals: tuple[IntervalOffsets, ...],
-    scored: Score,
-    known: KnownRequest,
-) -> ForecastSpec:
-    series = dataset.series
-    naive = naive_scores(dataset, hyperparameters)
-    return ForecastSpec(
+    model, _ = fitted("fitting all", dataset.final_linear, split.everything, None)
+    known = split.test[:1]
+    spec = ForecastSpec(
         signatures=(COMPILED, PLAIN),
         batch_sizes=hyperparameters.batch_sizes,
-        features=dataset.windows.features,
+        features=windows.features,
         window=hyperparameters.window,
         horizon=hyperparameters.horizon,
         resolution_s=hyperparameters.resolution_s,
         time_zone=dataset.zone.key,
         intervals=intervals,
-        training=TrainingRecord(
-            data_sha256=data_sha256(series),
-            data_from=_utc(series.times_s[0]),
-            data_until=_utc(series.times_s[-1] + hyperparameters.resolution_s),
-            mae_kw=scored.mae_kw,
-            rmse_kw=scored.rmse_kw,
-            naive_mae_kw={name: result.mae_kw for name, result in naive.items()},
-            tensorflow=tf.__version__,
+        linear=dataset.final_linear.in_kw(windows.load),
+        training=_record(dataset, hyperparameters, report),
+        known_request=_known_request(dataset, int(known[0]), dataset.kw(predict(model, windows, known))[0]),
+    )
+
+    def write(folder: Path) -> None:
+        export_model(model, spec, folder)
+        check_version(folder, spec)
+
+    return Outcome(write_version(repository, architecture, write), history, report, spec)
+
+
+def _record(dataset: Dataset, hyperparameters: Hyperparameters, report: Report) -> TrainingRecord:
+    series = dataset.series
+    return TrainingRecord(
+        data_sha256=data_sha256(series),
+        data_from=_utc(series.times_s[0]),
+        data_until=_utc(series.times_s[-1] + hyperparameters.resolution_s),
+        mae_kw=report.mae_kw,
+        rmse_kw=report.rmse_kw,
+        naive_mae_kw={name: other.mae_kw for name, other in report.naive.items()},
+        code=code_version(),
+        packages=package_versions(),
+        observed=Observed(
+            min_kw=float(series.kw.min()),
+            max_kw=float(series.kw.max()),
+            longest_flat_steps=_longest_flat(series),
         ),
-        known_request=known,
     )
 
 
-def _known_request(dataset: Dataset, start: Starts, forecast_kw: Kw) -> KnownRequest:
-    first = int(start[0])
+def _longest_flat(series: LoadSeries) -> int:
+    """Longest run of identical values, steps."""
+    changes = np.flatnonzero(np.diff(series.kw))
+    return int(np.diff(np.concatenate([[-1], changes, [series.kw.size - 1]])).max())
+
+
+def _known_request(dataset: Dataset, first: int, forecast_kw: Kw) -> KnownRequest:
     history = dataset.series.kw[first : first + dataset.windows.window]
     return KnownRequest(
         start=_utc(dataset.series.times_s[first]),
         history_kw=tuple(history.tolist()),
-        forecast_kw=tuple(forecast_kw[0].tolist()),
+        forecast_kw=tuple(forecast_kw.tolist()),
     )
-
-
-def data_sha256(series: LoadSeries) -> str:
-    """Hash of the values themselves, whatever file they came in: times, int64 seconds, then kW, float64."""
-    digest = hashlib.sha256(series.times_s.astype("<i8").tobytes())
-    digest.update(series.kw.astype("<f8").tobytes())
-    return digest.hexdigest()
 
 
 def _utc(time_s: np.int64) -> datetime:

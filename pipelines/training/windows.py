@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 
 from pipelines.preprocessing.features import normalise, raw_features
 from pipelines.preprocessing.series import LoadSeries
+from pipelines.preprocessing.windows import Starts
 from pipelines.spec import Feature
 from pipelines.training.errors import TooLittleDataError
 from pipelines.training.hyperparameters import Hyperparameters
-
-Starts = NDArray[np.int64]
-"""Rows at which windows start, ascending, shape (windows,)."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +24,15 @@ class Split:
     calibration: Starts
     test: Starts
 
+    @property
+    def held_back(self) -> Starts:
+        """All that nothing is fitted to while a model is judged."""
+        return np.concatenate([self.validation, self.calibration, self.test])
 
-def whole_windows(series: LoadSeries, hyperparameters: Hyperparameters) -> Starts:
-    """Where a window and the horizon after it lie on the grid without a gap, shape (windows,)."""
-    length = hyperparameters.window + hyperparameters.horizon
-    step_s = hyperparameters.resolution_s
-    broken = np.concatenate([[0], np.cumsum(np.diff(series.times_s) != step_s)])
-    starts = np.arange(max(series.times_s.size - length + 1, 0), dtype=np.int64)
-    unbroken = broken[starts] == broken[starts + length - 1]
-    on_grid = series.times_s[starts] % step_s == 0
-    whole: Starts = starts[unbroken & on_grid]
-    return whole
+    @property
+    def everything(self) -> Starts:
+        """All windows."""
+        return np.concatenate([self.train, self.held_back])
 
 
 def split_by_time(starts: Starts, hyperparameters: Hyperparameters) -> Split:
@@ -85,7 +81,7 @@ class Windows:
         hyperparameters: Hyperparameters,
     ) -> None:
         self.features = features
-        self.window = hyperparameters.window
+        self.window, self.horizon = hyperparameters.window, hyperparameters.horizon
         names = [feature.name for feature in features]
         column = names.index("load")
         self.load = features[column]

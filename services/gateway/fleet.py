@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.errors import InvalidSeriesError
-from pipelines.preprocessing.series import LoadSeries
+from pipelines.preprocessing.window import Window
 from services.core.deadline import Deadline
 from services.core.errors import ServiceError
+from services.core.telemetry.calls import caller
 from services.gateway.metrics import READ_SECONDS, STREAM_BATCH_SIZE, timed
 from services.gateway.models import ServedModel, VersionGoneError
-from services.gateway.predict import History, Prediction, Predictor, read_window
+from services.gateway.predict import History, Prediction, Predictor, fallback, read_window
 
 AT_WORK = 2
 """Batches of one caller under way at a time: one is computed while the next is on its way."""
@@ -43,7 +44,7 @@ class _Gathered:
 
     model: ServedModel
     ids: list[str] = field(default_factory=list)
-    windows: list[LoadSeries] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
 
 
 class Fleet:
@@ -99,9 +100,12 @@ class Fleet:
             try:
                 if isinstance(meter.history, ServiceError):
                     raise meter.history
-                model = self._predictor.models.served(meter.model)
+                model = self._predictor.models.for_caller(meter.model, caller())
                 with timed(READ_SECONDS):
                     window = await read_window(meter.history, model.spec, Deadline.after(self._timeout_s))
+                if window.fault:
+                    self._outcomes.put_nowait(Outcome(meter.id, fallback(model, window)))
+                    continue
             except (ServiceError, InvalidSeriesError) as error:
                 self._outcomes.put_nowait(Outcome(meter.id, error))
                 continue

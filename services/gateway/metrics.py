@@ -13,6 +13,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
+from pipelines.preprocessing.window import Window
+
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REGISTRY = CollectorRegistry()
@@ -76,6 +78,36 @@ STREAM_BATCH_SIZE = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64),
     registry=REGISTRY,
 )
+CANARY_CALLS = Counter(
+    "wattgate_canary_calls",
+    "Calls of a version on trial. `outcome`: answered, or failed and answered by the stable version.",
+    ("model", "outcome"),
+    registry=REGISTRY,
+)
+CANARY_DIFFERENCE = Histogram(
+    "wattgate_canary_difference",
+    "Mean absolute difference of its forecast from the stable version's, in standard deviations of the load.",
+    ("model",),
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0),
+    registry=REGISTRY,
+)
+REPAIRED_STEPS = Counter(
+    "wattgate_repaired_steps",
+    "Missing steps of histories' last windows that were filled.",
+    registry=REGISTRY,
+)
+WARNINGS = Counter(
+    "wattgate_warnings",
+    "Warnings of meters that may be at fault: `flat` or `range`.",
+    ("rule",),
+    registry=REGISTRY,
+)
+FALLBACKS = Counter(
+    "wattgate_fallbacks",
+    "Forecasts that a fallback answered instead of a model. `reason` is the rule broken: gap, flat or range.",
+    ("reason",),
+    registry=REGISTRY,
+)
 
 
 _MOST_NOTED = 1000
@@ -118,6 +150,19 @@ class timed:  # noqa: N801 - reads as a verb, as with contextlib's own
 
     def __exit__(self, *_: object) -> None:
         later(self._histogram.observe, time.perf_counter() - self._began)
+
+
+def looked_at(window: Window) -> None:
+    """A history was read; most have nothing to tell."""
+    if window.repaired:
+        later(REPAIRED_STEPS.inc, sum(repair.steps for repair in window.repaired))
+    for warning in window.warnings:
+        later(WARNINGS.labels(warning.rule).inc)
+
+
+def fell_back(rule: str) -> None:
+    """No model was asked, as a history broke this rule of our own."""
+    later(FALLBACKS.labels(rule).inc)
 
 
 def called(target: str, method: str, code: str, took_s: float) -> None:

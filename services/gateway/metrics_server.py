@@ -122,6 +122,15 @@ class _All(Collector):
         for state in self._gateway.models.states():
             ready.add_metric((state.name,), state.problem is None)
         yield ready
+        on_trial = GaugeMetricFamily(
+            "wattgate_canary_on_trial",
+            "1 while a canary is tried, 0 once it was given up.",
+            labels=("model",),
+        )
+        for state in self._gateway.models.states():
+            if state.canary is not None:
+                on_trial.add_metric((state.name,), state.canary.trial.problem is None)
+        yield on_trial
         yield CounterMetricFamily(
             "wattgate_log_lines_dropped", "Log lines that nobody will see.", value=logs.dropped()
         )

@@ -17,6 +17,7 @@ from services.core.errors import (
     ModelUnavailableError,
     ServiceError,
 )
+from services.gateway.canary import NO_TRIALS, Terms, Trial, comparable
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +25,19 @@ _TOLERANCE = 1e-3
 """How far an answer to the known request may stray, in standard deviations of the load."""
 
 
+STABLE, CANARY = "stable", "canary"
+"""Labels of the version that answers, and of one on trial."""
+
+
 class ModelServer(Protocol):
     """What the gateway needs of a model server; every call may raise a ServiceError."""
 
     async def available_versions(self, model: str, *, timeout_s: float) -> list[int]:
         """The versions that are available, the newest first; at least one."""
+        ...
+
+    async def labels(self, model: str, *, timeout_s: float) -> dict[str, int]:
+        """The versions labelled STABLE and CANARY, by label; those that have none are left out."""
         ...
 
     async def spec(self, model: str, version: int, *, timeout_s: float) -> ForecastSpec:
@@ -61,23 +70,36 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
+class CanaryModel:
+    """A version on trial."""
+
+    model: ServedModel
+    trial: Trial
+
+
+@dataclass(frozen=True)
 class ModelState:
     """A model as it is now."""
 
     name: str
     model: ServedModel | None
-    """The newest version that ever answered rightly."""
+    """The version labelled stable, or without labels the newest, that last answered rightly."""
     problem: str | None
     """Why it does not answer now; None when it does."""
+    canary: CanaryModel | None = None
+    """The version labelled canary, once it answered rightly."""
 
 
 class Models:
     """The models this gateway is set up to serve."""
 
-    def __init__(self, server: ModelServer, names: Sequence[str], *, timeout_s: float) -> None:
+    def __init__(
+        self, server: ModelServer, names: Sequence[str], *, timeout_s: float, terms: Terms = NO_TRIALS
+    ) -> None:
         """Know the names; nothing is asked before `refresh`."""
         self._server = server
         self._timeout_s = timeout_s
+        self._terms = terms
         self._warned: set[tuple[str, int]] = set()
         self._states = {name: ModelState(name, None, "The model has not been asked yet") for name in names}
         self.changed = asyncio.Event()
@@ -102,6 +124,16 @@ class Models:
             raise ModelUnavailableError(f"The model {name!r} is not available yet; try again in a moment")
         return state.model
 
+    def for_caller(self, name: str, caller: str) -> ServedModel:
+        """The version that answers a caller: for a share of them the one on trial. Raises as `served`."""
+        stable, canary = self.served(name), self._states[name].canary
+        return canary.model if canary is not None and canary.trial.takes(caller) else stable
+
+    def trial_of(self, model: ServedModel) -> Trial | None:
+        """How the version on trial does; None of any other."""
+        canary = self._states[model.name].canary
+        return canary.trial if canary is not None and canary.model == model else None
+
     @property
     def ready(self) -> bool:
         """Whether every model answers its known request rightly."""
@@ -122,8 +154,8 @@ class Models:
         """Learn a model's newest version and whether it answers its known request."""
         state = self._states[name]
         try:
-            model = await self._newest(name, state.model)
-            self._become(ModelState(name, model, None))
+            model, label = await self._stable(name, state.model)
+            self._become(ModelState(name, model, None, await self._canary(model, label, state.canary)))
         except ServiceError as error:
             self._become(replace(self._states[name], problem=str(error)))
             if str(error) != state.problem:
@@ -142,15 +174,41 @@ class Models:
             self.changed.set()
             self.changed = asyncio.Event()
 
-    async def _newest(self, name: str, current: ServedModel | None) -> ServedModel:
-        """The newest version that answers rightly: a bad new one does not take the good old one down."""
-        for version in await self._server.available_versions(name, timeout_s=self._timeout_s):
+    async def _stable(self, name: str, current: ServedModel | None) -> tuple[ServedModel, int | None]:
+        """The version to ask, and the one to try: a bad new one does not take the good old one down."""
+        versions = await self._server.available_versions(name, timeout_s=self._timeout_s)
+        labels = await self._server.labels(name, timeout_s=self._timeout_s)
+        stable, canary = labels.get(STABLE), labels.get(CANARY)
+        if canary == stable or canary not in versions:
+            canary = None
+        for version in sorted(versions, key=lambda version: (version == stable, version), reverse=True):
+            if version == canary:
+                continue
             if current and current.version == version and await self._answers_rightly(current):
-                return current
+                return current, canary
             model = await self._read(name, version)
             if model is not None:
-                return model
+                return model, canary
         raise ModelFailedError("No version answers its known request rightly")
+
+    async def _canary(
+        self, stable: ServedModel, version: int | None, current: CanaryModel | None
+    ) -> CanaryModel | None:
+        """The version on trial with what is known of it, or a new one that answers rightly."""
+        if version is None or not self._terms.share:
+            return None
+        if current and current.model.version == version:
+            if current.trial.problem is None and not await self._answers_rightly(current.model):
+                current.trial.give_up("it does not answer its known request rightly any more")
+            return current
+        model = await self._read(stable.name, version)
+        if model is None:
+            return None
+        if not comparable(model.spec, stable.spec):
+            self._warn_once(stable.name, version, "is not of the stable version's shape, so it is not tried")
+            return None
+        log.info("model %s: version %d is on trial", stable.name, version)
+        return CanaryModel(model, Trial(stable.name, version, self._terms))
 
     async def _read(self, name: str, version: int) -> ServedModel | None:
         """A version with its spec and the signature to ask; None where it does not answer rightly."""

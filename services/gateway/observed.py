@@ -80,6 +80,8 @@ class Edge:
             told["caller"] = call.caller
         if call.input_sha256:
             told["input_sha256"] = call.input_sha256
+        if call.fallback:
+            told["fallback"] = call.fallback
         if begun.span:
             attributes = {f"wattgate.{key}": value for key, value in told.items()}
             attributes["wattgate.request_id"] = call.request_id

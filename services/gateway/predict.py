@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -12,17 +12,20 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.postprocessing import Forecast, forecast
+from pipelines.errors import InvalidSeriesError
+from pipelines.postprocessing import Forecast, forecast, seasonal_naive
 from pipelines.preprocessing.meter_file import AS_USUAL, Declared, read_meter_file
-from pipelines.preprocessing.series import LoadSeries, last_window, regular_series
+from pipelines.preprocessing.series import LoadSeries, regular_series
 from pipelines.preprocessing.wall_clock import zone_named
+from pipelines.preprocessing.window import STRICT, Tolerance, Window, window_of
 from pipelines.spec import ForecastSpec
 from services.core.deadline import Deadline
-from services.core.errors import DeadlineError, InvalidRequestError, ModelFailedError
+from services.core.errors import DeadlineError, InvalidRequestError, ModelFailedError, ServiceError
 from services.core.telemetry import traces
-from services.core.telemetry.calls import note, note_input
+from services.core.telemetry.calls import caller, note, note_fallback, note_input
 from services.gateway.admission import Admission
-from services.gateway.metrics import READ_SECONDS, timed
+from services.gateway.canary import Trial
+from services.gateway.metrics import READ_SECONDS, fell_back, looked_at, timed
 from services.gateway.models import Models, ModelServer, ServedModel, VersionGoneError
 
 T = TypeVar("T")
@@ -42,16 +45,18 @@ class MeterFile:
     time_zone: str | None
     """IANA zone of times without an offset; None for the zone of the model."""
     declared: Declared = AS_USUAL
+    tolerance: Tolerance = STRICT
 
 
 @dataclass(frozen=True)
 class EvenSeries:
-    """A load without gaps, in steps of the model's resolution."""
+    """A load in steps of the model's resolution."""
 
     start: datetime
     """Start of the first step."""
     kw: NDArray[np.float64]
-    """Mean power of each step, kW, oldest first."""
+    """Mean power of each step, kW, oldest first; NaN where it is missing."""
+    tolerance: Tolerance = STRICT
 
 
 History = EvenSeries | MeterFile
@@ -59,10 +64,17 @@ History = EvenSeries | MeterFile
 
 @dataclass(frozen=True)
 class Prediction:
-    """A forecast, and the model that made it."""
+    """A forecast, the model that made it, and what it was made from."""
 
     model: ServedModel
     forecast: Forecast
+    window: Window
+
+    @property
+    def fallback_reason(self) -> str | None:
+        """Why it is not the model's forecast after all: the rule that was broken, and how."""
+        fault = self.window.fault
+        return f"{fault.rule}: {fault}" if fault else None
 
 
 @dataclass(frozen=True)
@@ -80,46 +92,104 @@ class Predictor:
         history; ModelUnavailableError, ModelFailedError, DeadlineError for the model.
         """
         note(name)
-        model = self.models.served(name)
-        note(name, model.version)
+        model = self.models.for_caller(name, caller())
         async with self.admission.place(deadline):
             with traces.step("read history"), timed(READ_SECONDS):
                 window = await read_window(history, model.spec, deadline)
             # So that an auditor can tell what a forecast was made from; hashed where it was read.
-            note_input(await _in_reader(_sha256, history) if _is_large(history) else _sha256(history))
-            try:
-                return (await self.ask(model, [window], deadline))[0]
-            except VersionGoneError:
-                model = await self.models.newest(name)
+            note_input(await in_reader(_sha256, history) if _is_large(history) else _sha256(history))
+            if window.fault:
                 note(name, model.version)
-                return (await self.ask(model, [window], deadline))[0]
+                return fallback(model, window)
+            try:
+                (prediction,) = await self.ask(model, [window], deadline)
+            except VersionGoneError:
+                (prediction,) = await self.ask(await self.models.newest(name), [window], deadline)
+        note(name, prediction.model.version)
+        return prediction
 
     async def ask(
-        self, model: ServedModel, windows: Sequence[LoadSeries], deadline: Deadline
+        self, model: ServedModel, windows: Sequence[Window], deadline: Deadline
     ) -> list[Prediction]:
         """The forecasts of some windows by one call to the model.
 
-        Raises VersionGoneError, ModelUnavailableError, ModelFailedError, DeadlineError.
+        What a version on trial cannot answer, the stable one does. Raises VersionGoneError,
+        ModelUnavailableError, ModelFailedError, DeadlineError.
         """
-        answers = await self.server.forecast_kw(model, windows, timeout_s=deadline.for_upstream_s())
+        trial = self.models.trial_of(model)
+        if trial is None:
+            return await self._ask(model, windows, deadline.for_upstream_s())
+        return await self._try(trial, model, windows, deadline.for_upstream_s())
+
+    async def _try(
+        self, trial: Trial, canary: ServedModel, windows: Sequence[Window], left_s: float
+    ) -> list[Prediction]:
+        """Ask the version on trial, and the stable one to compare with and to have its answer in time."""
+        stable = self.models.served(canary.name)
+        tried, known = await asyncio.gather(
+            self._ask(canary, windows, left_s / 2),
+            self._ask(stable, windows, left_s),
+            return_exceptions=True,
+        )
+        if not isinstance(tried, BaseException):
+            known_kw = None if isinstance(known, BaseException) else _loads_kw(known)
+            trial.answered(_loads_kw(tried), known_kw, stable.spec.load.std)
+            return tried
+        if not isinstance(tried, ServiceError):
+            raise tried
+        if not isinstance(tried, VersionGoneError):  # else it was withdrawn, not at fault
+            trial.failed(tried)
+        if isinstance(known, BaseException):
+            raise known
+        return known
+
+    async def _ask(self, model: ServedModel, windows: Sequence[Window], timeout_s: float) -> list[Prediction]:
+        loads = [window.load for window in windows]
+        answers = await self.server.forecast_kw(model, loads, timeout_s=timeout_s)
         try:
             return [
-                Prediction(model, forecast(kw, window, model.spec))
+                Prediction(model, forecast(kw, window.load, model.spec), window)
                 for kw, window in zip(answers, windows, strict=True)
             ]
         except ValueError as error:
             raise ModelFailedError("The model server answered something that is not a forecast") from error
 
 
-async def read_window(history: History, spec: ForecastSpec, deadline: Deadline) -> LoadSeries:
+def _loads_kw(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
+    return np.array([[step.kw for step in prediction.forecast.steps] for prediction in predictions])
+
+
+def fallback(model: ServedModel, window: Window) -> Prediction:
+    """What is answered for a window with a fault: no model is asked.
+
+    Raises InvalidSeriesError where there is nothing to fall back to.
+    """
+    spec, fault = model.spec, window.fault
+    assert fault is not None  # noqa: S101 - nobody falls back without one
+    loads_kw = seasonal_naive(window.load.kw, horizon=spec.horizon, resolution_s=spec.resolution_s)
+    if np.isnan(loads_kw).any():
+        message = f"{fault.message}; neither last week's load nor yesterday's is there to fall back to"
+        raise InvalidSeriesError([replace(fault, message=message)])
+    note_fallback(fault.rule)
+    fell_back(fault.rule)
+    return Prediction(model, forecast(loads_kw, window.load, spec, is_models=False), window)
+
+
+async def read_window(history: History, spec: ForecastSpec, deadline: Deadline) -> Window:
     """The last window of a history.
 
     Raises InvalidSeriesError, InvalidRequestError, and DeadlineError where reading takes too long.
     """
+    window = await _read_window(history, spec, deadline)
+    looked_at(window)
+    return window
+
+
+async def _read_window(history: History, spec: ForecastSpec, deadline: Deadline) -> Window:
     if not _is_large(history):
         return _read(history, spec)
     try:
-        return await asyncio.wait_for(_in_reader(_read, history, spec), deadline.left_s)
+        return await asyncio.wait_for(in_reader(_read, history, spec), deadline.left_s)
     except TimeoutError:
         raise DeadlineError("The history could not be read in time; send less of it") from None
 
@@ -129,7 +199,8 @@ def _is_large(history: History) -> bool:
     return size > _LARGE_BYTES
 
 
-def _in_reader(work: Callable[..., T], *arguments: object) -> "asyncio.Future[T]":
+def in_reader(work: Callable[..., T], *arguments: object) -> "asyncio.Future[T]":
+    """Work too long for the event loop, in the one thread that does it."""
     return asyncio.get_running_loop().run_in_executor(_READER, work, *arguments)
 
 
@@ -140,14 +211,19 @@ def _sha256(history: History) -> str:
     ).hexdigest()
 
 
-def _read(history: History, spec: ForecastSpec) -> LoadSeries:
+def _read(history: History, spec: ForecastSpec) -> Window:
+    return window_of(read_series(history, spec), spec, history.tolerance)
+
+
+def read_series(history: History, spec: ForecastSpec) -> LoadSeries:
+    """All of a history. Raises InvalidSeriesError, InvalidRequestError."""
     if isinstance(history, MeterFile):
-        series = read_meter_file(
+        return read_meter_file(
             history.content, zone=_zone(history.time_zone, spec), declared=history.declared
         )
-    else:
-        series = regular_series(history.start, history.kw, resolution_s=spec.resolution_s)
-    return last_window(series, window=spec.window, resolution_s=spec.resolution_s)
+    return regular_series(
+        history.start, history.kw, resolution_s=spec.resolution_s, may_miss=history.tolerance.of_gaps
+    )
 
 
 def _zone(name: str | None, spec: ForecastSpec) -> ZoneInfo:

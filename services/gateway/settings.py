@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.gateway.policy import Scope
+from services.gateway.secret_files import read_secret
 
 TFSERVING: Final = "tfserving"
 BENTOML: Final = "bentoml"
@@ -102,6 +103,11 @@ class Settings(BaseSettings):
 
     database_url: str
     """User table: sqlite:///path/users.db or postgresql://user:password@host/database."""
+    database_url_file: Path | None = None
+    """A file that has the URL, as it may have a password in it; instead of the above."""
+    replicas: PositiveInt = 1
+    """Gateways that stand side by side on several machines, this one with them: they share their users, so
+    above 1 SQLite is refused. The workers of one gateway count as one."""
 
     engine: Literal["tfserving", "triton", "bentoml"] = TFSERVING
     """What the models run on. tfserving: TensorFlow Serving, stock or embedded. triton: any server of the
@@ -122,8 +128,17 @@ class Settings(BaseSettings):
     model_poll_s: PositiveFloat = 2.0
     """How often the model server is asked for its versions and each model's known request."""
 
+    canary_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the callers who are answered by the version labelled `canary`, where there is one: always the
+    same ones. What it cannot answer the version labelled `stable` does."""
+    canary_max_difference: PositiveFloat = 0.5
+    """Mean difference of its forecasts from the stable version's, in standard deviations of the load, above
+    which it is given up."""
+
     timeout_s: PositiveFloat = 3.0
     """Longest a forecast may take (the thesis' NFR1); a caller's shorter deadline wins."""
+    backtest_timeout_s: PositiveFloat = 60.0
+    """Longest a backtest of a whole file may take."""
     forecasts_per_minute: PositiveInt = 60_000
     """How many each caller may have, over both edges: those of a minute at once, then as they grow back.
     Calls above get a 429; streams wait."""
@@ -159,6 +174,18 @@ class Settings(BaseSettings):
     docs: bool = False
     """Whether /docs and /openapi.json are served; for development."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _database_url_is_read(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if (file := given.get("database_url_file")) is None:
+            return given
+        if "database_url" in given:
+            raise ValueError("database_url and database_url_file say the same: name one")
+        try:
+            return {**given, "database_url": read_secret(Path(file)).decode().strip()}
+        except OSError as error:
+            raise ValueError(f"database_url_file cannot be read: {error}") from error
+
     @property
     def model_servers(self) -> tuple[str, ...]:
         """The targets, one by one."""
@@ -179,6 +206,14 @@ class Settings(BaseSettings):
             raise ValueError("model_server is one URL like https://bento:3000, with nothing else in it")
         if is_url and self.model_server_ca and not self.model_server.startswith("https:"):
             raise ValueError("model_server_ca is for TLS: model_server begins with https")
+        return self
+
+    @model_validator(mode="after")
+    def _replicas_share_their_users(self) -> Self:
+        if self.replicas > 1 and self.database_url.startswith("sqlite:"):
+            raise ValueError(
+                f"database_url is SQLite, which is for one machine: {self.replicas} replicas need PostgreSQL"
+            )
         return self
 
     @model_validator(mode="after")

@@ -9,6 +9,8 @@ from pathlib import Path
 from services.core.errors import UserStoreUnavailableError
 from services.gateway.adapters.engines import Engine, open_engine
 from services.gateway.admission import Admission
+from services.gateway.backtests import Backtester
+from services.gateway.canary import Terms
 from services.gateway.entrance import Entrance
 from services.gateway.issuers import Issuer
 from services.gateway.keys import Keys
@@ -40,6 +42,7 @@ class Gateway:
     engine: Engine
     admission: Admission
     predictor: Predictor
+    backtester: Backtester
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the process was told to stop: it answers what it is asked, but is not ready for more."""
 
@@ -66,8 +69,10 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     except (ValueError, TypeError, OSError, UserStoreUnavailableError) as error:
         raise StartError("; ".join([str(error), *getattr(error, "__notes__", ())])) from error
     tokens = Tokens(keys, settings.token_issuer, settings.token_audience, settings.token_lifetime_s)
-    models = Models(engine.server, settings.models, timeout_s=settings.timeout_s)
+    terms = Terms(settings.canary_share, settings.canary_max_difference)
+    models = Models(engine.server, settings.models, timeout_s=settings.timeout_s, terms=terms)
     admission = Admission(settings.max_in_flight, settings.max_queued, settings.max_queue_s)
+    predictor = Predictor(models, engine.server, admission)
     quotas = Quotas(settings.forecasts_per_minute)
     login = Login(
         UserStore(database),
@@ -94,7 +99,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             models,
             engine,
             admission,
-            Predictor(models, engine.server, admission),
+            predictor,
+            Backtester(predictor, settings.timeout_s),
         )
     finally:
         for watch in watches:

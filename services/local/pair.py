@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -23,6 +24,8 @@ HOST = "127.0.0.1"
 MODEL_SERVER, GATEWAY = "model server", "gateway"
 _KEEPALIVE = "grpc.http2.min_ping_interval_without_data_ms=10000,grpc.keepalive_permit_without_calls=1"
 """The gateway may look after its connection, down to one ping in ten seconds."""
+_CONFIG_POLL_S = 1
+"""How soon the model server follows what `wattgate publish` and its like write."""
 _START_TIMEOUT_S = 180.0
 _STOP_TIMEOUT_S = 20.0
 
@@ -64,13 +67,7 @@ class Pair:
 
     def start_model_server(self) -> None:
         """Start the model server on every model of the repository."""
-        names = self.model_names()
-        entries = "\n".join(
-            f'  config {{ name: "{name}" base_path: "{(self._models / name).absolute()}"'
-            f' model_platform: "tensorflow" }}'
-            for name in names
-        )
-        self._home.model_config.write_text(f"model_config_list {{\n{entries}\n}}\n")
+        self.write_model_config()
         self._start(
             MODEL_SERVER,
             [
@@ -79,10 +76,24 @@ class Pair:
                 f"--port={self._ports.model_server}",
                 f"--rest_api_port={self._ports.model_server_rest}",
                 f"--model_config_file={self._home.model_config}",
+                f"--model_config_file_poll_wait_seconds={_CONFIG_POLL_S}",
                 "--enable_grpc_healthcheck_service=true",
                 f"--grpc_channel_arguments={_KEEPALIVE}",
             ],
         )
+
+    def write_model_config(self) -> None:
+        """List every model, unless the file does: which versions serve is then what `publish` made of it."""
+        file, folders = self._home.model_config, [self._models / name for name in self.model_names()]
+        listed = re.findall(r'base_path: "([^"]*)"', file.read_text()) if file.exists() else []
+        if sorted(listed) == sorted(str(folder.absolute()) for folder in folders):
+            return
+        entries = "\n".join(
+            f'  config {{ name: "{folder.name}" base_path: "{folder.absolute()}"'
+            ' model_platform: "tensorflow" }'
+            for folder in folders
+        )
+        file.write_text(f"model_config_list {{\n{entries}\n}}\n")
 
     def start_gateway(self) -> None:
         """Start the gateway; it becomes ready once the model server is."""
@@ -97,6 +108,7 @@ class Pair:
             "DATABASE_URL": self._home.database_url,
             "MODEL_SERVER": f"{HOST}:{self._ports.model_server}",
             "MODELS": json.dumps(self.model_names()),
+            "DEFAULT_MODEL": self.model_names()[0],
             "WORKERS": str(self._workers),
             "DOCS": "true",
         }

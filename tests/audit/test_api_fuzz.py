@@ -93,7 +93,7 @@ def test_https_keeps_to_its_description(pair, token, log, tmp_path, has_token):
         f"{pair.demo['https']}/openapi.json",
         f"--tls-verify={pair.demo['ca_file']}",
         f"--max-examples={EXAMPLES}",
-        "--phases=examples,coverage,fuzzing",
+        "--phases=examples,fuzzing",
         "--continue-on-failure",
         "--workers=2",
         # That a file is a meter file is more than OpenAPI can say.

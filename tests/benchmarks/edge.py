@@ -116,7 +116,7 @@ def _edges(home: Home, ports: Ports, token: str, week: bytes, n: int) -> dict[st
             HttpsCall(HOST, ports.https, home.ca_file, upload_request(MODEL, token, week))
         )
         spec = direct.spec(MODEL)
-        tensor = model_input(read_window(week, spec), spec)
+        tensor = model_input(read_window(week, spec).load, spec)
 
         def direct_kw() -> NDArray[np.float64]:
             output = direct.predict(MODEL, spec.signatures[0], spec, tensor)[0]

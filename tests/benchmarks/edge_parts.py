@@ -15,7 +15,7 @@ from starlette.requests import Request
 from pipelines.postprocessing import Forecast, denormalise, forecast
 from pipelines.preprocessing.features import model_input
 from pipelines.preprocessing.meter_file import read_meter_file
-from pipelines.preprocessing.series import LoadSeries, last_window
+from pipelines.preprocessing.window import Window, window_of
 from pipelines.spec import ForecastSpec
 from services.gateway.policy import FORECAST
 from services.gateway.predict import Prediction
@@ -71,7 +71,7 @@ async def _parts(
         model = gateway.models.served(name)
         spec = model.spec
         window = read_window(csv, spec)
-        inputs = {spec.input: model_input(window, spec)}
+        inputs = {spec.input: model_input(window.load, spec)}
 
         async def hop() -> NDArray[Any]:
             return await server.predict(
@@ -82,15 +82,15 @@ async def _parts(
 
         def forecasted() -> Forecast:
             kw = denormalise(output, mean_kw=spec.load.mean, std_kw=spec.load.std)
-            return forecast(kw, window, spec)
+            return forecast(kw, window.load, spec)
 
-        prediction = Prediction(model, forecasted())
+        prediction = Prediction(model, forecasted(), window)
 
         async def parse() -> object:
             return read_window(csv, spec)
 
         async def features() -> object:
-            return model_input(window, spec)
+            return model_input(window.load, spec)
 
         async def postprocess() -> object:
             return forecasted()
@@ -132,10 +132,9 @@ def _saved_model(version: Path) -> Any:
     return SavedModel(version)
 
 
-def read_window(csv: bytes, spec: ForecastSpec) -> LoadSeries:
+def read_window(csv: bytes, spec: ForecastSpec) -> Window:
     """The last window of a meter file."""
-    series = read_meter_file(csv, zone=spec.zone)
-    return last_window(series, window=spec.window, resolution_s=spec.resolution_s)
+    return window_of(read_meter_file(csv, zone=spec.zone), spec)
 
 
 def _upload(media_type: str, body: bytes) -> Request:

@@ -98,13 +98,14 @@ def test_the_lines_that_make_run_prints_work(copy, made):
 
 
 def test_the_shell_examples_answer_forecasts(shell):
-    thesis, full, users, client = shell("bash")
+    thesis, full, backtest, users, client = shell("bash")
     for line in thesis.splitlines():
         values = json.loads(line)
         assert len(values) == 8
         assert all(20 < value < 500 for value in values)
     assert len(thesis.splitlines()) == 2
     assert len(json.loads(full)["steps"]) == 8
+    assert "665 forecasts" in backtest
     assert "ada  (disabled)" in users
     assert json.loads(client)["scope"] == "forecast"
 

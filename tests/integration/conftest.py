@@ -78,13 +78,13 @@ def breakable(tmp_path):
             yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bearer(running) -> dict[str, str]:
-    """HTTPS headers of the demo user."""
+    """HTTPS headers of the demo user; anew for each file, as tokens run out while many run."""
     return {"Authorization": f"Bearer {running.login()}"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def metadata(running) -> tuple[tuple[str, str], ...]:
     """gRPC metadata of the demo user."""
     return (("authorization", f"Bearer {running.login()}"),)

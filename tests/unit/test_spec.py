@@ -15,12 +15,26 @@ def changed(**changes):
     return json.dumps({**GOOD, **changes})
 
 
+def observed(**changes):
+    seen = {"min_kw": 0.0, "max_kw": 1.0, "longest_flat_steps": 1, **changes}
+    return {"training": {**GOOD["training"], "observed": seen}}
+
+
 def known(**changes):
     return {"known_request": {**GOOD["known_request"], **changes}}
 
 
 def test_a_spec_reads_back_as_it_was_written():
     assert ForecastSpec.model_validate_json(json.dumps(GOOD)) == a_spec()
+
+
+def test_what_the_training_data_was_like_may_be_left_out():
+    assert "observed" in GOOD["training"]
+    training = {name: value for name, value in GOOD["training"].items() if name != "observed"}
+    assert ForecastSpec.model_validate_json(changed(training=training)).training.observed is None
+    training["observed"] = {"min_kw": 1.5, "max_kw": 90, "longest_flat_steps": 7}
+    read = ForecastSpec.model_validate_json(changed(training=training)).training.observed
+    assert (read.min_kw, read.max_kw, read.longest_flat_steps) == (1.5, 90.0, 7)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +58,8 @@ def test_a_spec_reads_back_as_it_was_written():
         (known(start="1900-01-01T00:00:00Z"), "between 1970 and 2100"),
         (known(history_kw=[1e12] * 672), "is not a power"),
         (known(forecast_kw=[1.0]), "one horizon long"),
+        (observed(min_kw=2.0), "max_kw must not be below"),
+        (observed(longest_flat_steps=0), "longest_flat_steps"),
         ({"format": 2}, "format"),
         ({"extra": 1}, "extra"),
     ],

@@ -2,7 +2,7 @@
 
 import typer
 
-from wattgate.cli import certs, clients, serve, users
+from wattgate.cli import backtest, certs, clients, models, serve, train, users
 
 app = typer.Typer(
     help="Forecasts of the next two hours of load, served over HTTPS and gRPC.",
@@ -11,5 +11,11 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("certs")(certs.certs)
+app.command("train", add_help_option=False, context_settings=train.PASSED_ON)(train.train)
+app.command("backtest")(backtest.backtest)
+app.command("models")(models.models)
+app.command("publish")(models.publish)
+app.command("promote")(models.promote)
+app.command("rollback")(models.rollback)
 app.add_typer(users.app, name="users")
 app.add_typer(clients.app, name="clients")

@@ -1,23 +1,39 @@
 """What commands that change the database of users and clients share."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
 from services.core.errors import UserStoreUnavailableError
 from services.gateway.policy import SCOPES
+from services.gateway.secret_files import read_secret
 from services.gateway.store.database import Database
 
 T = TypeVar("T")
 
 LOCAL = "sqlite:///var/users.db"
 
+
+def _meant(named: str) -> str:
+    """The database that is named, else the one that the gateway whose settings are here reads from a file."""
+    file = os.environ.get("GATEWAY_DATABASE_URL_FILE")
+    if named != LOCAL or not file:
+        return named
+    try:
+        return read_secret(Path(file)).decode().strip()
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"GATEWAY_DATABASE_URL_FILE: {error}") from None
+
+
 DatabaseUrl = Annotated[
     str,
     typer.Option(
         envvar="GATEWAY_DATABASE_URL",
+        callback=_meant,
         help="The gateway's database: sqlite:///path or postgresql://user:password@host/database.",
     ),
 ]

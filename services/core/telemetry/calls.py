@@ -28,6 +28,8 @@ class Call:
     """Id of the user or client whose token it came with, once that was found good."""
     input_sha256: str = ""
     """Of what a forecast was made from."""
+    fallback: str = ""
+    """Rules that were broken where no model was asked, with blanks between."""
 
 
 _current: ContextVar[Call | None] = ContextVar("call", default=None)
@@ -78,6 +80,13 @@ def note_input(sha256: str) -> None:
     call = current()
     if call:
         call.input_sha256 = sha256
+
+
+def note_fallback(rule: str) -> None:
+    """Tell the current call that a fallback answers, for it or for one history of many."""
+    call = current()
+    if call and rule not in call.fallback.split():
+        call.fallback = f"{call.fallback} {rule}".lstrip()
 
 
 def note(model: str, version: int | None = None) -> None:

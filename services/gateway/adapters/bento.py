@@ -68,6 +68,10 @@ class Bento:
             raise ModelUnavailableError("The model server has no version of the model available")
         return sorted(found, reverse=True)
 
+    async def labels(self, model: str, *, timeout_s: float) -> dict[str, int]:
+        """None: it knows versions alone."""
+        return {}
+
     async def spec(self, model: str, version: int, *, timeout_s: float) -> ForecastSpec:
         """As it read it from the model."""
         found = await self._call("spec", {"model": model, "version": version}, timeout_s)

@@ -54,7 +54,9 @@ _OPTIONS = (
     # Without calls nothing is sent: a server that was not told to expect pings takes them for abuse
     # (GOAWAY too_many_pings).
     ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    # Also how long the other end's kernel may acknowledge nothing (TCP_USER_TIMEOUT): calls to a host that
+    # vanished fail while there is time for them elsewhere.
+    ("grpc.keepalive_timeout_ms", 2_000),
     # The default waits up to two minutes between attempts to reconnect.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 4_000),

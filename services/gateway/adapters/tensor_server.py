@@ -35,6 +35,10 @@ class TensorServer(ABC):
         Raises VersionGoneError where the model server no longer has that version, and as `ModelServer` does.
         """
 
+    async def labels(self, model: str, *, timeout_s: float) -> dict[str, int]:
+        """None: only TensorFlow Serving's protocol knows labels."""
+        return {}
+
     async def spec(self, model: str, version: int, *, timeout_s: float) -> ForecastSpec:
         """The answer of the signature that is there for it."""
         document = await self.predict(model, version, SIGNATURE, {}, SIGNATURE, timeout_s=timeout_s)

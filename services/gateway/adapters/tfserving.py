@@ -1,5 +1,6 @@
 """TensorFlow Serving's calls as the gateway makes them; its failures become ours."""
 
+import asyncio
 import re
 
 import grpc
@@ -14,6 +15,7 @@ from services.gateway.adapters.balancing import Balancer
 from services.gateway.adapters.grpc_calls import call, ours, versions
 from services.gateway.adapters.targets import MAX_ANSWER_BYTES
 from services.gateway.adapters.tensor_server import TensorServer
+from services.gateway.models import CANARY, STABLE
 from wattgate.tfserving.methods import GET_MODEL_STATUS, PREDICT
 from wattgate.tfserving.v1 import get_model_status_pb2, predict_pb2
 
@@ -44,6 +46,21 @@ class TensorFlowServing(TensorServer):
         request.model_spec.name = model
         message = request.SerializeToString()
         return await versions(self._balancer, GET_MODEL_STATUS, message, _available, timeout_s=timeout_s)
+
+    async def labels(self, model: str, *, timeout_s: float) -> dict[str, int]:
+        """As GetModelStatus resolves them; of several servers that have other ones, the newest."""
+        found = await asyncio.gather(*(self._labelled(model, label, timeout_s) for label in (STABLE, CANARY)))
+        return {label: max(on) for label, on in zip((STABLE, CANARY), found, strict=True) if on}
+
+    async def _labelled(self, model: str, label: str, timeout_s: float) -> set[int]:
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = model
+        request.model_spec.version_label = label
+        answers = await self._balancer.call_each(
+            GET_MODEL_STATUS, request.SerializeToString(), timeout_s=timeout_s
+        )
+        # A label that a server does not know is an error of its own there, and no news here.
+        return set().union(*(_available(answer) for answer in answers if isinstance(answer, bytes)))
 
     async def predict(
         self,

@@ -2,7 +2,7 @@
 
 from fastapi import Depends, FastAPI
 
-from services.gateway.rest import forecasts, health, keys, models, tokens, users
+from services.gateway.rest import backtests, forecasts, health, keys, models, tokens, users
 from services.gateway.rest.described import describe
 from services.gateway.rest.docs import add_docs
 from services.gateway.rest.problems import answer_problems
@@ -24,8 +24,8 @@ def create_app(gateway: Gateway) -> FastAPI:
         dependencies=[Depends(guard)],
     )
     app.state.gateway = gateway
-    for router in (tokens.router, keys.router, forecasts.router, models.router, users.router, health.router):
-        app.include_router(router)
+    for part in (tokens, keys, forecasts, backtests, models, users, health):
+        app.include_router(part.router)
     if docs:
         add_docs(app, "/docs")
     answer_problems(app)

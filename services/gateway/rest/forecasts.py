@@ -1,17 +1,15 @@
 """The calls that forecast: the thesis' own, and the full one."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from services.core.deadline import Deadline
-from services.core.errors import InvalidRequestError
 from services.gateway.rest import uploads
-from services.gateway.rest.schemas import ForecastOptions, ForecastOut, Problem, SeriesIn
-from services.gateway.rest.security import SECONDS, TIMEOUT, deadline_of, gateway_of
+from services.gateway.rest.options import described, options_of
+from services.gateway.rest.schemas import ForecastOptions, ForecastOut, Problem
+from services.gateway.rest.security import deadline_of, gateway_of
 from services.gateway.wiring import Gateway
 
 router = APIRouter(
@@ -31,68 +29,15 @@ class Call:
 
 
 async def _call(request: Request) -> Call:
-    """All at once: solving a dependency each took as long as reading the file does."""
-    return Call(gateway_of(request), request, _options(request), deadline_of(request))
-
-
-def _options(request: Request) -> ForecastOptions:
-    given = request.query_params.multi_items()
-    if not given:
-        return _USUAL
-    options = dict(given)
-    if len(options) < len(given):
-        raise InvalidRequestError("An option is given twice")
-    try:
-        return ForecastOptions.model_validate(options)
-    except ValidationError as error:
-        raise RequestValidationError(
-            [{**fault, "loc": ("query", *fault["loc"])} for fault in error.errors()]
-        ) from None
+    return Call(gateway_of(request), request, options_of(request, _USUAL), deadline_of(request))
 
 
 _USUAL = ForecastOptions()
 
 TheCall = Annotated[Call, Depends(_call)]
 
-_UPLOAD: dict[str, Any] = {
-    uploads.MULTIPART: {
-        "schema": {
-            "type": "object",
-            "required": ["file"],
-            "properties": {"file": {"type": "string", "format": "binary"}},
-        }
-    }
-}
-
-
-def _described(content: dict[str, Any]) -> dict[str, Any]:
-    """What FastAPI cannot see of a forecast, for OpenAPI."""
-    options = ForecastOptions.model_json_schema()["properties"]
-    return {
-        "parameters": [
-            *(
-                {"name": name, "in": "query", "description": schema["description"], "schema": schema}
-                for name, schema in options.items()
-            ),
-            {
-                "name": TIMEOUT,
-                "in": "header",
-                "description": "How long the caller waits, s; the gateway's own limit stays.",
-                "schema": {"type": "string", "pattern": f"^{SECONDS}$"},
-            },
-        ],
-        "requestBody": {"required": True, "content": content},
-    }
-
-
-_UPLOAD_ONLY = _described(_UPLOAD)
-_ANY_HISTORY = _described(
-    {
-        **_UPLOAD,
-        uploads.CSV: {"schema": {"type": "string"}},
-        uploads.JSON: {"schema": SeriesIn.model_json_schema()},
-    }
-)
+_UPLOAD_ONLY = described(ForecastOptions, uploads.UPLOAD)
+_ANY_HISTORY = described(ForecastOptions, uploads.ANY_HISTORY)
 
 
 @router.post("/predict/{model}", openapi_extra=_UPLOAD_ONLY)

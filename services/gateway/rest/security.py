@@ -41,10 +41,13 @@ async def guard(request: Request) -> None:
     await gateway_of(request).entrance.admit(authorization, call)
 
 
-def deadline_of(request: Request) -> Deadline:
-    """The caller's, from the header X-Request-Timeout (seconds), no later than the gateway's own."""
+def deadline_of(request: Request, longest_s: float | None = None) -> Deadline:
+    """The caller's, from the header X-Request-Timeout (seconds), no later than the gateway's own.
+
+    That is `longest_s` from now, by default what a forecast may take.
+    """
     asked = request.headers.get(TIMEOUT)
-    longest_s = gateway_of(request).settings.timeout_s
+    longest_s = longest_s or gateway_of(request).settings.timeout_s
     if asked is None:
         return Deadline.after(longest_s)
     if not _SECONDS.fullmatch(asked):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import numpy as np
 from fastapi import Request
@@ -13,12 +14,29 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from pipelines.errors import Violation
 from services.core.errors import InvalidRequestError, TooLargeError, UnsupportedMediaTypeError
 from services.gateway.predict import EvenSeries, History, MeterFile
-from services.gateway.rest.schemas import ForecastOptions, SeriesIn
+from services.gateway.rest.schemas import FileOptions, SeriesIn
 
 _FRAMING_BYTES = 64 * 1024
 """What boundaries and part headers may add to an upload."""
 
 MULTIPART, CSV, JSON = "multipart/form-data", "text/csv", "application/json"
+
+UPLOAD: dict[str, Any] = {
+    MULTIPART: {
+        "schema": {
+            "type": "object",
+            "required": ["file"],
+            "properties": {"file": {"type": "string", "format": "binary"}},
+        }
+    }
+}
+"""The body of `read_upload`, as OpenAPI says it."""
+ANY_HISTORY: dict[str, Any] = {
+    **UPLOAD,
+    CSV: {"schema": {"type": "string"}},
+    JSON: {"schema": SeriesIn.model_json_schema()},
+}
+"""That of `read_history`."""
 
 
 class _InMemoryParser(MultiPartParser):
@@ -32,7 +50,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join([chunk async for chunk in _limited(request, limit, framing=0)])
 
 
-async def read_history(request: Request, limit: int, options: ForecastOptions) -> History:
+async def read_history(request: Request, limit: int, options: FileOptions) -> History:
     """The history in a body: a multipart upload, a CSV, or a JSON series.
 
     Raises TooLargeError, UnsupportedMediaTypeError, InvalidRequestError.
@@ -40,18 +58,18 @@ async def read_history(request: Request, limit: int, options: ForecastOptions) -
     _refuse_compressed(request)
     kind = _media_type(request)
     if kind == MULTIPART:
-        return MeterFile(await _uploaded_file(request, limit), options.tz, options.declared)
+        return _file(await _uploaded_file(request, limit), options)
     if kind == CSV:
-        return MeterFile(await read_body(request, limit), options.tz, options.declared)
+        return _file(await read_body(request, limit), options)
     if kind == JSON:
-        if options.model_fields_set:
-            named = ", ".join(sorted(options.model_fields_set))
+        if options.of_files:
+            named = ", ".join(sorted(options.of_files))
             raise InvalidRequestError(f"{named}: for files alone; a series is in kW, from its start on")
-        return await asyncio.to_thread(_series, await read_body(request, limit))
+        return await asyncio.to_thread(_series, await read_body(request, limit), options)
     raise UnsupportedMediaTypeError(f"Send {MULTIPART} with a file, {CSV} or {JSON}")
 
 
-async def read_upload(request: Request, limit: int, options: ForecastOptions) -> MeterFile:
+async def read_upload(request: Request, limit: int, options: FileOptions) -> MeterFile:
     """The one file of a multipart upload, field `file`.
 
     Raises TooLargeError, UnsupportedMediaTypeError, InvalidRequestError.
@@ -59,7 +77,11 @@ async def read_upload(request: Request, limit: int, options: ForecastOptions) ->
     _refuse_compressed(request)
     if _media_type(request) != MULTIPART:
         raise UnsupportedMediaTypeError(f"Send {MULTIPART} with the meter file in the field 'file'")
-    return MeterFile(await _uploaded_file(request, limit), options.tz, options.declared)
+    return _file(await _uploaded_file(request, limit), options)
+
+
+def _file(content: bytes, options: FileOptions) -> MeterFile:
+    return MeterFile(content, options.tz, options.declared, options.tolerance)
 
 
 def _media_type(request: Request) -> str:
@@ -109,7 +131,7 @@ async def _uploaded_file(request: Request, limit: int) -> bytes:
     return content
 
 
-def _series(body: bytes) -> EvenSeries:
+def _series(body: bytes, options: FileOptions) -> EvenSeries:
     try:
         series = SeriesIn.model_validate_json(body)
     except ValidationError as error:
@@ -118,4 +140,5 @@ def _series(body: bytes) -> EvenSeries:
             for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]
         ]
         raise InvalidRequestError(f"The series is not valid: {violations[0]}", tuple(violations)) from None
-    return EvenSeries(series.start, np.array(series.kw, dtype=np.float64))
+    # null becomes NaN.
+    return EvenSeries(series.start, np.array(series.kw, dtype=np.float64), options.tolerance)

@@ -8,7 +8,11 @@ from typing import Literal
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from pipelines.errors import Violation
+from pipelines.preprocessing.gaps import MOST_FILLED, USUALLY_FILLED, Repair
 from pipelines.preprocessing.meter_file import AS_USUAL, Declared
+from pipelines.preprocessing.window import STRICT, Tolerance
+from pipelines.spec import Observed
 from services.core.errors import InvalidRequestError, ServiceError, TooLargeError, as_status
 from services.core.telemetry.calls import caller
 from services.gateway.fleet import Fleet, Meter
@@ -23,6 +27,18 @@ _MAX_ID_BYTES = 128
 _MAX_COLUMN = 64
 _UNITS: Mapping[int, Literal["kW", "kWh"]] = {0: "kW", 1: "kW", 2: "kWh"}
 _LABELS: Mapping[int, Literal["start", "end"]] = {0: "start", 1: "start", 2: "end"}
+_FILLS = {0: False, 1: False, 2: True}
+"""By GapPolicy.Method."""
+_FALLS_BACK = {0: False, 1: False, 2: True}
+"""By Fallback."""
+
+
+_DOUBLED: Mapping[int, Literal["order", "first", "second"]] = {
+    0: "order",
+    1: "order",
+    2: "first",
+    3: "second",
+}
 
 
 class ForecastServicer(ForecastServiceServicer):
@@ -76,27 +92,46 @@ async def _meters(requests: AsyncIterator[pb.ForecastStreamRequest], limit: int)
 
 
 def _history(request: pb.ForecastRequest, limit: int) -> History:
+    tolerance = _tolerance(request)
     match request.WhichOneof("history"):
         case "file":
             if len(request.file.csv) > limit:
                 raise TooLargeError(f"The file is over the limit of {limit:,} bytes")
-            return MeterFile(request.file.csv, request.file.time_zone or None, _declared(request.file))
+            zone = request.file.time_zone or None
+            return MeterFile(request.file.csv, zone, _declared(request.file), tolerance)
         case "series":
             if not request.series.HasField("start"):
                 raise InvalidRequestError("series.start is missing")
-            return EvenSeries(_time(request.series.start), np.array(request.series.kw[:], dtype=np.float64))
+            kw = np.array(request.series.kw[:], dtype=np.float64)
+            return EvenSeries(_time(request.series.start), kw, tolerance)
         case _:
             raise InvalidRequestError("history is missing: send a series or a file")
 
 
+def _tolerance(request: pb.ForecastRequest) -> Tolerance:
+    if not (request.fallback or request.HasField("gaps")):
+        return STRICT
+    gaps = request.gaps
+    if gaps.method not in _FILLS or request.fallback not in _FALLS_BACK:
+        raise InvalidRequestError("gaps.method or fallback is none that this gateway knows")
+    if gaps.HasField("max_steps") and not _FILLS[gaps.method]:
+        raise InvalidRequestError("gaps.max_steps counts with METHOD_LINEAR alone")
+    steps = gaps.max_steps if gaps.HasField("max_steps") else USUALLY_FILLED
+    if not 1 <= steps <= MOST_FILLED:
+        raise InvalidRequestError(f"gaps.max_steps is not one of 1 to {MOST_FILLED}")
+    return Tolerance(steps if _FILLS[gaps.method] else 0, _FALLS_BACK[request.fallback])
+
+
 def _declared(file: pb.MeterFile) -> Declared:
-    if not (file.column or file.unit or file.labels):
+    if not (file.column or file.unit or file.labels or file.doubled_hour):
         return AS_USUAL
     if len(file.column) > _MAX_COLUMN:
         raise InvalidRequestError(f"file.column is over the limit of {_MAX_COLUMN} characters")
-    if file.unit not in _UNITS or file.labels not in _LABELS:
-        raise InvalidRequestError("file.unit or file.labels is none that this gateway knows")
-    return Declared(file.column or None, _UNITS[file.unit], _LABELS[file.labels])
+    if file.unit not in _UNITS or file.labels not in _LABELS or file.doubled_hour not in _DOUBLED:
+        raise InvalidRequestError(
+            "file.unit, file.labels or file.doubled_hour is none that this gateway knows"
+        )
+    return Declared(file.column or None, _UNITS[file.unit], _LABELS[file.labels], _DOUBLED[file.doubled_hour])
 
 
 def _time(stamp: Timestamp) -> datetime:
@@ -115,7 +150,7 @@ def _stamp(time: datetime) -> Timestamp:
 
 
 def _response(prediction: Prediction) -> pb.ForecastResponse:
-    forecast = prediction.forecast
+    forecast, window = prediction.forecast, prediction.window
     return pb.ForecastResponse(
         model=prediction.model.name,
         model_version=prediction.model.version,
@@ -134,7 +169,30 @@ def _response(prediction: Prediction) -> pb.ForecastResponse:
             )
             for step in forecast.steps
         ],
+        repaired=[_repair(repair) for repair in window.repaired],
+        warnings=[_warning(warning) for warning in window.warnings],
+        fallback_reason=prediction.fallback_reason or "",
     )
+
+
+def _repair(repair: Repair) -> pb.Repair:
+    message = pb.Repair(until=_stamp(repair.until), steps=repair.steps, method=pb.GapPolicy.METHOD_LINEAR)
+    getattr(message, "from").CopyFrom(_stamp(repair.since))  # a word of Python's own
+    return message
+
+
+def _warning(violation: Violation) -> pb.Warning:
+    return pb.Warning(
+        rule=violation.rule,
+        message=violation.message,
+        row=violation.row or 0,
+        line=violation.line or 0,
+        column=violation.column or "",
+    )
+
+
+def _observed(observed: Observed | None) -> pb.Observed | None:
+    return pb.Observed(**observed.model_dump()) if observed else None
 
 
 def _model(state: ModelState) -> pb.Model:
@@ -143,6 +201,16 @@ def _model(state: ModelState) -> pb.Model:
         state=pb.Model.STATE_UNAVAILABLE if state.problem else pb.Model.STATE_AVAILABLE,
         reason=state.problem or "",
     )
+    if state.canary is not None:
+        trial = state.canary.trial
+        answer.canary.CopyFrom(
+            pb.Canary(
+                version=trial.version,
+                share=trial.terms.share,
+                state=pb.Canary.STATE_GIVEN_UP if trial.problem else pb.Canary.STATE_ON_TRIAL,
+                reason=trial.problem or "",
+            )
+        )
     if state.model is not None:
         spec = state.model.spec
         answer.version = state.model.version
@@ -159,6 +227,7 @@ def _model(state: ModelState) -> pb.Model:
                 mae_kw=record.mae_kw,
                 rmse_kw=record.rmse_kw,
                 naive_mae_kw=record.naive_mae_kw,
+                observed=_observed(record.observed),
             )
         )
     return answer

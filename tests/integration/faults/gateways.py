@@ -31,6 +31,8 @@ class Gateway:
     """What is run."""
     name = "localhost"
     """That of its certificate."""
+    within: Sequence[str] = ()
+    """A command that runs another, on another host say."""
 
     def __init__(self, home: Home, model_servers: Sequence[str], **settings: Any) -> None:
         """Name the targets; `settings` are the gateway's own, in small letters."""
@@ -73,7 +75,7 @@ class Gateway:
         """Start it, without waiting for anything."""
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module],
+                [*self.within, sys.executable, "-m", self.module],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -5,6 +5,16 @@ from collections.abc import Sequence
 
 from tests.integration.faults.callers import EDGES, Callers, Outcome
 
+ELSEWHERE = {
+    "503",
+    "UNAVAILABLE",
+    "ConnectionRefusedError",
+    "ConnectionResetError",
+    "IncompleteReadError",
+    "SSLEOFError",
+}
+"""How a call ends that a balancer sends to the other gateway: it was not taken, or cut off."""
+
 
 async def offer(
     callers: Callers,
@@ -65,3 +75,13 @@ async def recovered(callers: Callers, *, answers: int = 4, within_s: float = 15.
                 row = []
                 await asyncio.sleep(0.1)
     return row[0].began_s
+
+
+async def answered_by_either(both: Sequence[Callers], number: int) -> Outcome:
+    """A call to one of two gateways, and to the other where that one does not take it; `number` says which
+    and by which edge."""
+    edge = EDGES[number // 2 % 2]
+    outcome = await both[number % 2].call(edge)
+    if outcome.code in ELSEWHERE:
+        outcome = await both[(number + 1) % 2].call(edge)
+    return outcome

@@ -1,8 +1,9 @@
 """A process of model servers that do as told: real gRPC servers that speak TensorFlow Serving's protocol.
 
 It reads commands from standard input, a JSON document a line, answers each by a line on standard output, and
-ends with its input. Forecasts are simple: the last loads of the window again, and `KW_PER_VERSION` more for
-each version after the first. Each version has a scaler of its own, so an answer tells by whose it was read.
+ends with its input. Its arguments are how many, the address they listen on, and the port of a single one
+(0: any). Forecasts are simple: the last loads of the window again, and `KW_PER_VERSION` more for each
+version after the first. Each version has a scaler of its own, so an answer tells by whose it was read.
 """
 
 import asyncio
@@ -27,7 +28,6 @@ from tests.integration.faults.behaviour import KW_PER_VERSION, Behaviour, Kind
 from tests.integration.faults.shipped import NAMES, spec_of
 from wattgate.tfserving.v1 import get_model_status_pb2, predict_pb2
 
-HOST = "127.0.0.1"
 SCALE_PER_VERSION = 1.5
 WELL = Behaviour()
 
@@ -85,8 +85,8 @@ class Health(health_pb2_grpc.HealthServicer):
 class ModelServer:
     """One server, on a port that it keeps while it is down."""
 
-    def __init__(self, models: dict[tuple[str, int], Model]) -> None:
-        self._models = models
+    def __init__(self, models: dict[tuple[str, int], Model], host: str, port: int) -> None:
+        self._models, self._host, self.port = models, host, port
         self._versions: Sequence[int] = (1,)
         self._behaviour, self._calls_to_misbehave, self._candidates = WELL, None, 0
         self._calls: list[dict[str, Any]] = []
@@ -94,7 +94,6 @@ class ModelServer:
         self._peak = 0
         self._server: grpc.aio.Server | None = None
         self._health = Health()
-        self.port = 0
 
     async def up(self) -> None:
         """Listen."""
@@ -111,7 +110,7 @@ class ModelServer:
                 [grpc.method_handlers_generic_handler(f"tensorflow.serving.{service}", handlers)]
             )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        self.port = server.add_insecure_port(f"{HOST}:{self.port}")
+        self.port = server.add_insecure_port(f"{self._host}:{self.port}")
         await server.start()
         self._server = server
 
@@ -216,9 +215,9 @@ class ModelServer:
         return told
 
 
-async def _main(count: int) -> None:
+async def _main(count: int, host: str, port: int) -> None:
     models = {(name, 1): Model(name, 1) for name in NAMES}
-    servers = [ModelServer(models) for _ in range(count)]
+    servers = [ModelServer(models, host, port) for _ in range(count)]
     for server in servers:
         await server.up()
     _say([server.port for server in servers])
@@ -239,4 +238,4 @@ def _say(what: Any) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(_main(int(sys.argv[1])))
+    uvloop.run(_main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,10 +23,10 @@ _START_TIMEOUT_S = 180.0
 class ToldModelServer:
     """One of the servers of a process that does as told."""
 
-    def __init__(self, servers: "ToldModelServers", number: int, port: int) -> None:
+    def __init__(self, servers: "ToldModelServers", number: int, host: str, port: int) -> None:
         self._servers, self._number = servers, number
         self.port = port
-        self.address = f"{HOST}:{port}"
+        self.address = f"{host}:{port}"
 
     def behave(self, **behaviour: Any) -> None:
         """Answer like this from now on; the words are `Behaviour`'s."""
@@ -71,17 +72,20 @@ class ToldModelServer:
 class ToldModelServers:
     """A process of model servers that do as told."""
 
-    def __init__(self, count: int) -> None:
-        self._count = count
+    def __init__(self, count: int, host: str = HOST, port: int = 0, *, within: Sequence[str] = ()) -> None:
+        """`port` is for one alone; `within` is a command that runs another, on another host say."""
+        self._arguments = (str(count), host, str(port))
+        self._host, self._within = host, within
 
     def __enter__(self) -> list[ToldModelServer]:
+        module = "tests.integration.faults.model_server_process"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.faults.model_server_process", str(self._count)],
+            [*self._within, sys.executable, "-m", module, *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         ports = self._heard()
-        return [ToldModelServer(self, number, port) for number, port in enumerate(ports)]
+        return [ToldModelServer(self, number, self._host, port) for number, port in enumerate(ports)]
 
     def __exit__(self, *_: object) -> None:
         self._process.communicate(timeout=_START_TIMEOUT_S)

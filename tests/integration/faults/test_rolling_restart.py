@@ -6,16 +6,14 @@ from collections import Counter
 from contextlib import ExitStack
 from itertools import count
 
-from tests.integration.faults.callers import EDGES, Callers
+from tests.integration.faults.callers import Callers
 from tests.integration.faults.gateways import Gateway
-from tests.integration.faults.load import recovered
+from tests.integration.faults.load import answered_by_either, recovered
 from tests.integration.faults.report import LONG, add_row
 from tests.integration.faults.waiting import until
 
 ROUNDS = 4 if LONG else 1
 PER_S = 50
-ELSEWHERE = {"503", "UNAVAILABLE", "ConnectionRefusedError", "ConnectionResetError", "IncompleteReadError"}
-"""How a call ends that a balancer sends to the other gateway: it was not taken, or cut off."""
 
 
 async def restart(gateway):
@@ -45,15 +43,6 @@ async def restart_all(gateways, both, model_servers):
             await restart(gateway)
             # Likewise: a caller's gRPC channel takes a second or two to look again.
             await recovered(callers)
-
-
-async def answered_by_either(both, number):
-    """A call to one gateway, and to the other where that one does not take it."""
-    edge = EDGES[number // 2 % 2]
-    outcome = await both[number % 2].call(edge)
-    if outcome.code in ELSEWHERE:
-        outcome = await both[(number + 1) % 2].call(edge)
-    return outcome
 
 
 async def test_two_gateways_before_two_model_servers_are_restarted_in_turn(home, servers):

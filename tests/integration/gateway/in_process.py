@@ -12,8 +12,9 @@ import httpx
 import numpy as np
 from fastapi import FastAPI
 
-from pipelines.spec import SIGNATURE
+from pipelines.spec import SIGNATURE, ForecastSpec
 from services.core import tensors
+from services.gateway.models import CANARY, STABLE
 from services.gateway.policy import SCOPES
 from services.gateway.rest.app import create_app
 from services.gateway.rpc.server import RpcServer
@@ -48,8 +49,13 @@ class ModelServer(grpc.GenericRpcHandler):
     """
 
     def __init__(
-        self, *, credentials: grpc.ServerCredentials | None = None, options: Sequence[tuple[str, Any]] = ()
+        self,
+        *,
+        credentials: grpc.ServerCredentials | None = None,
+        options: Sequence[tuple[str, Any]] = (),
+        spec: ForecastSpec = SPEC,
     ) -> None:
+        self.spec = spec
         self.calls: list[Call] = []
         self.cancelled = asyncio.Event()
         self.answer: Callable[[bytes, Any], Awaitable[bytes]] | None = None
@@ -95,9 +101,10 @@ class ModelServer(grpc.GenericRpcHandler):
     async def _answer(self, method: str, raw: bytes, context: Any) -> bytes:
         self.delivered += 1
         # The model_spec is in the same place in all of them.
-        names_version = get_model_status_pb2.GetModelStatusRequest.FromString(raw).model_spec.HasField(
-            "version"
-        )
+        spec = get_model_status_pb2.GetModelStatusRequest.FromString(raw).model_spec
+        names_version = spec.HasField("version")
+        if method == GET_MODEL_STATUS and spec.version_label in (STABLE, CANARY):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Unrecognized servable version label")
         if method == GET_MODEL_STATUS and not names_version:
             return _available()
         if method == PREDICT and names_version:
@@ -115,12 +122,12 @@ class ModelServer(grpc.GenericRpcHandler):
         request = predict_pb2.PredictRequest.FromString(raw)
         response = predict_pb2.PredictResponse(model_spec=request.model_spec)
         if request.model_spec.signature_name == SIGNATURE:
-            document = np.array(SPEC.model_dump_json().encode(), object)
+            document = np.array(self.spec.model_dump_json().encode(), object)
             tensors.encode(document, response.outputs[SIGNATURE], packed=False)
         else:
-            size = request.inputs[SPEC.input].tensor_shape.dim[0].size
-            answer = np.full((size, SPEC.horizon), request.model_spec.name in self.wrong, np.float32)
-            tensors.encode(answer, response.outputs[SPEC.output], packed=True)
+            size = request.inputs[self.spec.input].tensor_shape.dim[0].size
+            answer = np.full((size, self.spec.horizon), request.model_spec.name in self.wrong, np.float32)
+            tensors.encode(answer, response.outputs[self.spec.output], packed=True)
         return response.SerializeToString()
 
 

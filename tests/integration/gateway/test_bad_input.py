@@ -170,7 +170,7 @@ NO_HISTORIES = {
     "not a time": {"series": pb.LoadSeries(start=Timestamp(seconds=2**60), kw=[1])},
     "not on a step": {"series": pb.LoadSeries(start=Timestamp(seconds=60), kw=[1])},
     "672 rows are needed": {"series": pb.LoadSeries(start=Timestamp(), kw=[1])},
-    "row 2, column kw: nan is not": {"series": pb.LoadSeries(start=Timestamp(), kw=[1.0, float("nan")])},
+    "row 2, column kw: no value": {"series": pb.LoadSeries(start=Timestamp(), kw=[1.0, float("nan")])},
 }
 
 
@@ -309,7 +309,8 @@ def test_a_method_that_is_not_there_is_told_which_are(running, method, path, all
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("unit", "MW"), ("labels", "middle"), ("column", ""), ("column", "x" * 65)]
+    ("option", "value"),
+    [("unit", "MW"), ("labels", "middle"), ("column", ""), ("column", "x" * 65), ("doubled_hour", "third")],
 )
 def test_an_option_that_is_none_is_named(running, bearer, option, value):
     answer = running.https.post(
@@ -319,7 +320,7 @@ def test_an_option_that_is_none_is_named(running, bearer, option, value):
     assert option in answer.text
 
 
-@pytest.mark.parametrize("file", [{"unit": 7}, {"labels": 3}, {"column": "x" * 65}])
+@pytest.mark.parametrize("file", [{"unit": 7}, {"labels": 3}, {"doubled_hour": 9}, {"column": "x" * 65}])
 def test_so_is_one_of_a_message(rpc_error, file):
     error = rpc_error(pb.ForecastRequest(model="gru", file=pb.MeterFile(csv=WEEK, **file)))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -6,8 +6,8 @@ import grpc
 import httpx
 import pytest
 
-from tests.data import SAMPLE, week_file
-from wattgate.client import GrpcClient, HttpsClient
+from tests.data import MONDAY, QUARTER, SAMPLE, csv_of, frozen_kw, quarter_hours, week_file, with_row
+from wattgate.client import GrpcClient, HttpsClient, Repair
 
 
 @pytest.fixture
@@ -51,6 +51,41 @@ def test_what_is_declared_is_passed_on_by_both(https, rpc):
     assert (starts.data_until - forecast.data_until).total_seconds() == 900
     powers = https.forecast("gru", csv, **{**declared, "unit": "kW"})
     assert powers.steps != forecast.steps
+
+
+def test_gaps_are_filled_and_told_by_both(https, rpc):
+    csv = with_row(with_row(week_file(680), 601, None), 601, None)
+    options = {"time_zone": "UTC", "gaps": "linear", "max_gap_steps": 2}
+    forecast = https.forecast("gru", csv, **options)
+    assert rpc.forecast("gru", csv, **options) == forecast
+    since = MONDAY + 600 * QUARTER
+    assert forecast.repaired == (Repair(since, since + 2 * QUARTER, 2, "linear"),)
+    assert (forecast.warnings, forecast.fallback_reason) == ((), None)
+    for client, error in ((https, httpx.HTTPStatusError), (rpc, grpc.RpcError)):
+        with pytest.raises(error, match="2 values missing; at most 1 are filled"):
+            client.forecast("gru", csv, **{**options, "max_gap_steps": 1})
+
+
+def test_a_fallback_and_its_reason_are_told_by_both(https, rpc):
+    kw = frozen_kw(672)
+    csv = csv_of(quarter_hours(672), kw)
+    forecast = https.forecast("gru", csv, time_zone="UTC", fallback="seasonal_naive")
+    assert rpc.forecast("gru", csv, time_zone="UTC", fallback="seasonal_naive") == forecast
+    assert [step.kw for step in forecast.steps] == kw[:8]
+    assert forecast.fallback_reason.startswith("flat: row 633 (line 634): 40 values from ")
+    (warning,) = forecast.warnings
+    assert (warning.rule, warning.row, warning.line, warning.column) == ("flat", 633, 634, None)
+    by_model = https.forecast("gru", csv, time_zone="UTC")
+    assert by_model.fallback_reason is None
+    assert by_model.warnings == forecast.warnings
+    assert by_model.steps != forecast.steps
+
+
+@pytest.mark.parametrize("steps", [0, 97])
+def test_a_gap_of_no_or_too_many_steps_is_refused_by_both(https, rpc, steps):
+    for client, error in ((https, httpx.HTTPStatusError), (rpc, grpc.RpcError)):
+        with pytest.raises(error, match=r"max_(gap_)?steps"):
+            client.forecast("gru", week_file(), gaps="linear", max_gap_steps=steps)
 
 
 def test_a_refusal_carries_the_gateways_words(https, rpc):

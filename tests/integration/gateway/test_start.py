@@ -164,11 +164,11 @@ def served(tmp_path):
     """`wattgate serve`, as a shell starts a background job: with SIGINT ignored."""
     ports = free_ports()
     process = subprocess.Popen(
-        [sys.executable, "-m", "wattgate", "serve", "--var", str(tmp_path), "--https-port", str(ports.https),
+        ["sh", "-c", "trap '' INT; exec \"$@\"", "-",
+         sys.executable, "-m", "wattgate", "serve", "--var", str(tmp_path), "--https-port", str(ports.https),
          "--grpc-port", str(ports.grpc), "--model-server-port", str(ports.model_server)],
         cwd=REPOSITORY,
         stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509
     )  # fmt: skip
     deadline = time.monotonic() + 60
     while not (tmp_path / "demo.json").exists():

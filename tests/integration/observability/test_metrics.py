@@ -12,7 +12,7 @@ from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 
 from services.local.pair import HOST
 from services.local.ports import free_ports
-from tests.data import SAMPLE
+from tests.data import SAMPLE, csv_of, frozen_kw, quarter_hours, week_file, with_row
 from tests.integration.observability.conftest import gateway_alone, samples, until
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 
@@ -87,6 +87,31 @@ def test_a_stream_tells_the_sizes_of_its_batches(watched, token):
     after = watched.metrics()
     assert rose(before, after, "wattgate_stream_batch_size_sum") == 40
     assert 1 <= rose(before, after, "wattgate_stream_batch_size_count") < 40
+
+
+def test_repairs_warnings_and_fallbacks_are_counted_and_fallbacks_told_to_the_log(watched, headers):
+    before = watched.metrics()
+
+    def post(content, **options):
+        params = {"tz": "UTC", **options}
+        answer = watched.client.https.post(
+            "/v1/models/gru:forecast", files={"file": content}, params=params, headers=headers
+        )
+        assert answer.status_code == 200, answer.text
+        (told,) = watched.events(answer.headers["X-Request-ID"])
+        return told
+
+    gappy = with_row(with_row(week_file(680), 601, None), 601, None)
+    frozen = csv_of(quarter_hours(672), frozen_kw(672))
+    assert "fallback" not in post(gappy, gaps="linear")
+    assert "fallback" not in post(frozen)
+    assert post(frozen, fallback="seasonal_naive")["fallback"] == "flat"
+    assert post(gappy, fallback="seasonal_naive")["fallback"] == "gap"
+    after = watched.metrics()
+    assert rose(before, after, "wattgate_repaired_steps_total") == 2
+    assert rose(before, after, "wattgate_warnings_total", rule="flat") == 2
+    for reason in ("flat", "gap"):
+        assert rose(before, after, "wattgate_fallbacks_total", reason=reason) == 1
 
 
 def test_what_callers_make_up_makes_no_series(watched, token, headers):

@@ -24,7 +24,7 @@ def server(tmp_path_factory):
         line.replace("=/config/", f"={folder}/")
         for name in ("server.flags", "batching.flags")
         for line in (folder / name).read_text().splitlines()
-        if not line.startswith(("--port=", "--rest_api_port="))
+        if not line.startswith("--port=")
     ]
     with serve(folder, *flags) as running:
         yield running

@@ -20,6 +20,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GATEWAY_PASSWORD_PEPPER", raising=False)
     monkeypatch.delenv("GATEWAY_DATABASE_URL", raising=False)
+    monkeypatch.delenv("GATEWAY_DATABASE_URL_FILE", raising=False)
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "password.pepper").write_bytes(LOCAL)
     (tmp_path / "other.pepper").write_bytes(OTHER)
@@ -66,3 +67,21 @@ def test_one_that_is_not_there_is_said(here):
     refused = CliRunner().invoke(app, ["users", "add", "ada", "--pepper=none", "--password-stdin"])
     assert refused.exit_code == 2
     assert "does not exist" in refused.output
+
+
+def test_the_database_of_a_gateway_beside_it_is_found_by_the_gateways_settings(here, monkeypatch):
+    file = here / "database-url"
+    file.write_text(f"sqlite:///{here}/gateway.db\n")
+    file.chmod(0o400)
+    monkeypatch.setenv("GATEWAY_DATABASE_URL_FILE", str(file))
+    monkeypatch.setenv("GATEWAY_PASSWORD_PEPPER", str(here / "other.pepper"))
+    add()
+    assert is_current(here / "gateway.db", OTHER)
+    assert not (here / "var" / "users.db").exists()
+
+
+def test_a_file_that_names_no_database_is_said(here, monkeypatch):
+    monkeypatch.setenv("GATEWAY_DATABASE_URL_FILE", str(here / "missing"))
+    asked = CliRunner().invoke(app, ["users", "list"])
+    assert asked.exit_code == 2
+    assert "GATEWAY_DATABASE_URL_FILE" in asked.output

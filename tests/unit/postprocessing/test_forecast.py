@@ -37,6 +37,13 @@ def test_steps_follow_the_history_without_gaps_and_carry_their_intervals():
     ]
 
 
+def test_loads_that_are_not_the_models_have_no_intervals():
+    spec = a_spec()
+    history = regular_series(MONDAY, np.ones(spec.window), resolution_s=900)
+    steps = forecast(np.ones(spec.horizon), history, spec, is_models=False).steps
+    assert [(step.kw, step.intervals) for step in steps] == [(1.0, ())] * spec.horizon
+
+
 def test_times_go_on_evenly_in_utc_across_a_clock_change():
     spec = a_spec()
     start = datetime(2024, 10, 27, 0, 30, tzinfo=UTC) - spec.window * timedelta(minutes=15)

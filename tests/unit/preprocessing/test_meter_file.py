@@ -202,12 +202,26 @@ def test_a_decimal_comma_and_a_decimal_point_in_one_file_are_not_guessed_at():
 
 def test_a_duplicate_is_named():
     error = refused(with_row(week_file(8), 5, "2024-06-03 00:45:00,1"))
-    assert (error.violations[0].rule, error.violations[0].row) == ("duplicate", 5)
+    assert [violation.rule for violation in error.violations] == ["duplicate"]
+    assert (
+        str(error) == "row 5 (line 6), column Datum: '2024-06-03 00:45:00' is the time of the row before, too"
+    )
 
 
 def test_rows_out_of_order_are_named():
     error = refused(with_row(week_file(8), 5, "2024-06-02 00:45:00,1"))
     assert [(violation.rule, violation.row) for violation in error.violations] == [("order", 5)]
+
+
+def test_each_row_out_of_order_says_what_it_comes_after():
+    content = with_row(week_file(8), 5, "2024-06-03 00:30:00,1")
+    error = refused(with_row(content, 8, "2024-06-03 01:00:00,1"))
+    assert [str(violation) for violation in error.violations] == [
+        "row 5 (line 6), column Datum: '2024-06-03 00:30:00' comes after 2024-06-03 00:45+00:00: "
+        "rows must be oldest first",
+        "row 8 (line 9), column Datum: '2024-06-03 01:00:00' comes after 2024-06-03 01:30+00:00: "
+        "rows must be oldest first",
+    ]
 
 
 def test_at_most_twenty_rows_are_listed_and_all_are_counted():
@@ -362,7 +376,7 @@ def test_the_column_that_is_named_is_the_one_that_is_read():
         (
             Declared(unit="kWh"),
             csv_of(quarter_hours(2), ["1", "9e8"], header="Datum,Wert (kWh)"),
-            "row 2 (line 3): 9e+08 kWh in 900 s is more than any meter shows",
+            "row 2 (line 3), column Wert (kWh): 9e+08 kWh in 900 s is more than any meter shows",
         ),
         (Declared(), b"Datum,Wert (kWh)\n2024-06-03 00:00,1\n", "declare them with unit=kWh"),
     ],

@@ -84,7 +84,7 @@ def test_times_off_the_quarter_hour_are_named():
         (MONDAY + timedelta(minutes=1), [1.0], "grid"),
         (MONDAY, [], "length"),
         (datetime(1969, 1, 1, tzinfo=MONDAY.tzinfo), [1.0], "time"),
-        (MONDAY, [1.0, float("nan")], "value"),
+        (MONDAY, [1.0, float("nan")], "gap"),
         (MONDAY, [1.0, float("inf")], "value"),
     ],
 )
@@ -92,6 +92,15 @@ def test_an_even_series_keeps_the_same_rules(start, kw, rule):
     with pytest.raises(InvalidSeriesError) as caught:
         regular_series(start, np.array(kw), resolution_s=900)
     assert caught.value.violations[0].rule == rule
+
+
+def test_values_are_missing_from_an_even_series_only_where_some_may():
+    kw = np.array([1.0, float("nan"), 3.0])
+    assert np.isnan(regular_series(MONDAY, kw, resolution_s=900, may_miss=True).kw[1])
+    with pytest.raises(InvalidSeriesError, match="row 2, column kw: no value"):
+        regular_series(MONDAY, kw, resolution_s=900)
+    with pytest.raises(InvalidSeriesError, match="row 3, column kw: inf is not a power"):
+        regular_series(MONDAY, np.append(kw[:2], np.inf), resolution_s=900, may_miss=True)
 
 
 @needs_real_data

@@ -43,7 +43,8 @@ def test_every_flag_is_one_that_tensorflow_serving_knows(name):
 def test_the_embedded_server_takes_every_one_of_them(asked):
     flags.check(asked)
     assert asked.unknown == ()
-    assert (asked.port, asked.rest_api_port) == (8500, 8501)
+    # REST is off: it has an open crash, and nothing here calls it.
+    assert (asked.port, asked.rest_api_port) == (8500, 0)
     assert asked.enable_batching
     assert asked.enable_grpc_healthcheck_service
 
@@ -61,7 +62,7 @@ def test_the_embedded_server_reads_the_same_files(asked):
 
 def test_the_image_has_what_the_flags_name(asked):
     assert "ARG IMAGE=tensorflow/serving:2.20.0\nFROM ${IMAGE}\n" in DOCKERFILE
-    assert "COPY services/serving/config /config\n" in DOCKERFILE
-    assert "COPY models /models\n" in DOCKERFILE
+    assert "COPY --chmod=755 services/serving/config /config\n" in DOCKERFILE
+    assert "COPY --chmod=755 models /models\n" in DOCKERFILE
     assert "cat /config/server.flags" in DOCKERFILE
-    assert "\nUSER 65532:65532\n" in DOCKERFILE
+    assert "\nUSER 10001:10001\nEXPOSE 8500\n" in DOCKERFILE

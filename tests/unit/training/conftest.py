@@ -22,8 +22,9 @@ TINY = replace(
     kernel=3,
     pool=16,
     epochs=2,
-    windows_per_epoch=128,
+    windows_per_epoch=64,
     batch_sizes=(1, 2),
+    linear_steps=(96, 672),
 )
 
 
@@ -37,13 +38,13 @@ class TinyRun:
 
 @pytest.fixture(scope="session")
 def tiny_dataset() -> Dataset:
-    return prepare(supermarket_load(START, 28, seed=1), ZONE, TINY)
+    return prepare(supermarket_load(START, 42, seed=1), ZONE, TINY)
 
 
 @pytest.fixture(scope="session")
 def tiny_run(tiny_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
     repository = tmp_path_factory.mktemp("repository")
-    outcome = train("cnn", tiny_dataset, TINY, repository, lambda progress: None)
+    outcome = train("cnn", tiny_dataset, TINY, repository, lambda stage, progress: None)
     with load_as_server(outcome.folder) as version:
         spec = version.spec()
     return TinyRun(tiny_dataset, repository, outcome, spec)

@@ -1,3 +1,5 @@
+import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ def tiny(monkeypatch):
 
 
 def meter_file(folder: Path, rows: int) -> Path:
-    series = supermarket_load(START, 28, seed=1)
+    series = supermarket_load(START, 42, seed=1)
     file = folder / "meter.csv"
     stamps = series.times_s[:rows].astype("datetime64[s]")
     lines = [f"{str(at).replace('T', ' ')},{kw}\n" for at, kw in zip(stamps, series.kw[:rows], strict=True)]
@@ -26,15 +28,26 @@ def meter_file(folder: Path, rows: int) -> Path:
     return file
 
 
-def test_it_trains_both_models_on_a_file_and_says_where_they_are(tiny, tmp_path):
-    result = run(
-        "--data", str(meter_file(tmp_path, 28 * 96)), "--time-zone", "UTC", "--out", str(tmp_path / "out")
-    )
+def test_it_trains_a_model_on_a_file_and_leaves_a_run_behind(tiny, tmp_path):
+    data, out, runs = meter_file(tmp_path, 42 * 96), tmp_path / "out", tmp_path / "runs"
+    given = {"data": data, "time-zone": "UTC", "out": out, "runs": runs, "model": "cnn"}
+    result = run(*(part for name, value in given.items() for part in (f"--{name}", str(value))))
     assert result.exit_code == 0, result.output
-    for name in ("cnn", "gru"):
-        assert (tmp_path / "out" / name / "1" / "saved_model.pb").is_file()
-        assert f"{name}: " in result.output
-    assert "last_week" in result.output
+    assert (out / "cnn" / "1" / "saved_model.pb").is_file()
+    assert "linear" in result.output
+    (folder,) = runs.iterdir()
+    assert str(folder) in result.output
+    configuration = json.loads((folder / "configuration.json").read_text())
+    assert configuration["hyperparameters"]["seed"] == TINY.seed
+    assert configuration["training"]["data_sha256"]
+    assert "sha256:" in configuration["training"]["code"]
+    assert set(configuration["training"]["packages"]) == {"keras", "numpy", "tensorflow"}
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics["naive"]) == {"last_value", "yesterday", "last_week", "linear"}
+    with (folder / "history.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
+    for plot in ("history.png", "backtest.png"):
+        assert (folder / plot).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_file_too_short_to_train_on_is_refused(tiny, tmp_path):

@@ -57,8 +57,10 @@ def test_the_spec_tells_what_the_model_was_trained_on(tiny_run):
     assert spec.batch_sizes == TINY.batch_sizes
     assert spec.training.data_from.timestamp() == series.times_s[0]
     assert spec.training.data_until.timestamp() == series.times_s[-1] + 900
-    assert spec.training.mae_kw == tiny_run.outcome.score.mae_kw
-    assert set(spec.training.naive_mae_kw) == {"last_value", "yesterday", "last_week"}
+    assert spec.training.mae_kw == tiny_run.outcome.report.mae_kw
+    assert set(spec.training.naive_mae_kw) == {"last_value", "yesterday", "last_week", "linear"}
+    assert "sha256:" in spec.training.code
+    assert set(spec.training.packages) == {"keras", "numpy", "tensorflow"}
 
 
 def test_a_model_whose_spec_is_not_the_expected_one_is_refused(tiny_run, copy):
@@ -68,7 +70,7 @@ def test_a_model_whose_spec_is_not_the_expected_one_is_refused(tiny_run, copy):
 
 
 def test_a_model_with_the_spec_of_another_is_refused(tiny_run, tmp_path):
-    untrained = build("cnn", tiny_run.dataset.linear, TINY)
+    untrained = build("cnn", tiny_run.dataset.linear, TINY, ("day",))
     untrained.get_layer("correction").bias.assign([0.01] * 8)
     export_model(untrained, tiny_run.spec, tmp_path / "1")
     with pytest.raises(ExportCheckError, match="known request"):
@@ -127,8 +129,8 @@ def test_while_it_is_written_no_version_can_be_seen(tmp_path):
 
 
 def test_training_twice_gives_the_same_weights(tiny_run, tmp_path):
-    again = train("cnn", tiny_run.dataset, TINY, tmp_path, lambda progress: None)
-    assert again.score == tiny_run.outcome.score
+    again = train("cnn", tiny_run.dataset, TINY, tmp_path, lambda stage, progress: None)
+    assert again.report == tiny_run.outcome.report
     windows = tiny_run.dataset.windows.inputs(tiny_run.dataset.split.test[:2])
     with load_as_server(tiny_run.outcome.folder) as first:
         answers = first.forecast(PLAIN, tiny_run.spec, windows)
@@ -137,13 +139,46 @@ def test_training_twice_gives_the_same_weights(tiny_run, tmp_path):
 
 
 @pytest.mark.parametrize("architecture", ["cnn", "gru"])
-def test_an_untrained_model_is_the_linear_path_and_training_changes_only_the_rest(architecture, tiny_dataset):
-    dataset = tiny_dataset
-    model = build(architecture, dataset.linear, TINY)
-    few = dataset.split.validation[:50]
-    linear = dataset.linear.forecast(dataset.windows.history(few))
-    assert predict(model, dataset.windows, few) == pytest.approx(linear, abs=1e-4)
+def test_an_untrained_model_is_the_linear_path(architecture, tiny_dataset):
+    model = build(architecture, tiny_dataset.linear, TINY, ("day", "week"))
+    few = tiny_dataset.split.validation[:50]
+    linear = tiny_dataset.linear.forecast(tiny_dataset.windows.history(few))
+    assert predict(model, tiny_dataset.windows, few) == pytest.approx(linear, abs=1e-4)
+
+
+def test_training_changes_only_the_rest_and_keeps_what_was_best(tiny_dataset):
+    windows, split = tiny_dataset.windows, tiny_dataset.split
+    model = build("cnn", tiny_dataset.linear, TINY, ("day", "week"))
     told = []
-    fit(model, dataset.windows, dataset.split, TINY, told.append)
-    assert np.array_equal(model.get_layer("linear").get_weights()[0], dataset.linear.kernel.astype("f4"))
+    history = fit(model, windows, split.train, split.validation, hyperparameters=TINY, tell=told.append)
+    assert [epoch.epoch for epoch in history] == [0, 1, 2]
+    best = min(epoch.validation_mae for epoch in history)
+    errors = predict(model, windows, split.validation) - windows.targets(split.validation)
+    assert np.abs(errors).mean() == pytest.approx(best, rel=1e-4)
+    assert np.array_equal(model.get_layer("linear").get_weights()[0], tiny_dataset.linear.kernel.astype("f4"))
     assert [progress.epoch for progress in told if progress.step == progress.steps] == [1, 2]
+
+
+@pytest.mark.parametrize("architecture", ["cnn", "gru"])
+def test_a_cycle_that_the_data_did_not_go_round_changes_nothing(architecture, tiny_dataset):
+    """Nor does the level of the load: a forecast only moves with it."""
+    model = build(architecture, tiny_dataset.linear, TINY, ("day", "week"))
+    for weights in model.get_layer("correction").weights:
+        weights.assign(np.random.default_rng(1).normal(size=weights.shape))
+    window = tiny_dataset.windows.inputs(tiny_dataset.split.test[:2])
+    forecast = model.predict_on_batch(window)
+    years_later, higher = window.copy(), window.copy()
+    years_later[:, :, [TINY.features.index("year_sin"), TINY.features.index("year_cos")]] += 3
+    higher[:, :, 0] += 3
+    assert np.array_equal(model.predict_on_batch(years_later), forecast)
+    assert model.predict_on_batch(higher) == pytest.approx(forecast + 3, abs=1e-3)
+
+
+def test_four_weeks_go_round_the_day_and_the_week_and_not_the_year(tiny_dataset):
+    assert tiny_dataset.cycles == ("day", "week")
+
+
+def test_what_the_loads_were_is_told(tiny_run):
+    observed, kw = tiny_run.spec.training.observed, tiny_run.dataset.series.kw
+    assert (observed.min_kw, observed.max_kw) == (kw.min(), kw.max())
+    assert observed.longest_flat_steps >= 1

@@ -6,15 +6,11 @@ import pytest
 
 from pipelines.preprocessing.features import model_input
 from pipelines.preprocessing.series import LoadSeries
+from pipelines.preprocessing.windows import whole_windows
 from pipelines.training.errors import TooLittleDataError
 from pipelines.training.hyperparameters import Hyperparameters, Shares
 from pipelines.training.supermarket import ZONE
-from pipelines.training.windows import (
-    Windows,
-    fit_features,
-    split_by_time,
-    whole_windows,
-)
+from pipelines.training.windows import Windows, fit_features, split_by_time
 
 SMALL = replace(Hyperparameters(), window=4, horizon=2, shares=Shares(0.5, 0.2, 0.1))
 

@@ -21,6 +21,37 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Fallback:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FallbackEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Fallback.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FALLBACK_UNSPECIFIED: _Fallback.ValueType  # 0
+    """A gap is an error; the other faults are warned of, and the model forecasts all the same."""
+    FALLBACK_NONE: _Fallback.ValueType  # 1
+    """The same."""
+    FALLBACK_SEASONAL_NAIVE: _Fallback.ValueType  # 2
+    """The load of the same time last week; where that is missing in the window or at fault itself, of the same
+    time yesterday. Where both are, the fault is an error. No model is asked.
+    """
+
+class Fallback(_Fallback, metaclass=_FallbackEnumTypeWrapper):
+    """Fallback is what a caller takes instead of the model's forecast where the meter is at fault: where a gap is
+    longer than the GapPolicy fills, the history ends in identical values (a meter that froze), or values are
+    further outside the range that the model was trained on than that range is wide.
+    """
+
+FALLBACK_UNSPECIFIED: Fallback.ValueType  # 0
+"""A gap is an error; the other faults are warned of, and the model forecasts all the same."""
+FALLBACK_NONE: Fallback.ValueType  # 1
+"""The same."""
+FALLBACK_SEASONAL_NAIVE: Fallback.ValueType  # 2
+"""The load of the same time last week; where that is missing in the window or at fault itself, of the same
+time yesterday. Where both are, the fault is an error. No model is asked.
+"""
+Global___Fallback: _TypeAlias = Fallback  # noqa: Y015
+
 @_typing.final
 class ForecastRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -28,22 +59,34 @@ class ForecastRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     SERIES_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
+    GAPS_FIELD_NUMBER: _builtins.int
+    FALLBACK_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model, e.g. "gru". Required."""
+    fallback: Global___Fallback.ValueType
+    """What is answered where the meter is at fault."""
     @_builtins.property
     def series(self) -> Global___LoadSeries: ...
     @_builtins.property
     def file(self) -> Global___MeterFile: ...
+    @_builtins.property
+    def gaps(self) -> Global___GapPolicy:
+        """What becomes of steps that are missing in the newest window; those before it do not matter. Unset: the
+        history is refused.
+        """
+
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
         series: Global___LoadSeries | None = ...,
         file: Global___MeterFile | None = ...,
+        gaps: Global___GapPolicy | None = ...,
+        fallback: Global___Fallback.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "history", b"history", "series", b"series"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "gaps", b"gaps", "history", b"history", "series", b"series"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "history", b"history", "model", b"model", "series", b"series"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback", b"fallback", "file", b"file", "gaps", b"gaps", "history", b"history", "model", b"model", "series", b"series"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_history: _TypeAlias = _typing.Literal["series", "file"]  # noqa: Y015
     _WhichOneofArgType_history: _TypeAlias = _typing.Literal["history", b"history"]  # noqa: Y015
@@ -53,7 +96,7 @@ Global___ForecastRequest: _TypeAlias = ForecastRequest  # noqa: Y015
 
 @_typing.final
 class LoadSeries(_message.Message):
-    """LoadSeries is an evenly spaced load: one value per step of the model's resolution, no gaps."""
+    """LoadSeries is an evenly spaced load: one value per step of the model's resolution."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -65,7 +108,9 @@ class LoadSeries(_message.Message):
 
     @_builtins.property
     def kw(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Mean active power of each step, kW, oldest first; finite, negative for feed-in."""
+        """Mean active power of each step, kW, oldest first; finite, negative for feed-in. NaN where a value is
+        missing: taken only where gaps are filled or a fallback is allowed.
+        """
 
     def __init__(
         self,
@@ -80,6 +125,60 @@ class LoadSeries(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LoadSeries: _TypeAlias = LoadSeries  # noqa: Y015
+
+@_typing.final
+class GapPolicy(_message.Message):
+    """GapPolicy says what becomes of missing steps."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Method:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[GapPolicy._Method.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        METHOD_UNSPECIFIED: GapPolicy._Method.ValueType  # 0
+        """The history is refused, with the rows at fault."""
+        METHOD_REJECT: GapPolicy._Method.ValueType  # 1
+        """The same."""
+        METHOD_LINEAR: GapPolicy._Method.ValueType  # 2
+        """Steps are filled along a straight line from the value before the gap to the value after it. A gap at
+        the very end has none after it and is not filled.
+        """
+
+    class Method(_Method, metaclass=_MethodEnumTypeWrapper): ...
+    METHOD_UNSPECIFIED: GapPolicy.Method.ValueType  # 0
+    """The history is refused, with the rows at fault."""
+    METHOD_REJECT: GapPolicy.Method.ValueType  # 1
+    """The same."""
+    METHOD_LINEAR: GapPolicy.Method.ValueType  # 2
+    """Steps are filled along a straight line from the value before the gap to the value after it. A gap at
+    the very end has none after it and is not filled.
+    """
+
+    METHOD_FIELD_NUMBER: _builtins.int
+    MAX_STEPS_FIELD_NUMBER: _builtins.int
+    method: Global___GapPolicy.Method.ValueType
+    max_steps: _builtins.int
+    """Steps of the longest gap that is filled, 1 to 96; unset: 4. With METHOD_LINEAR alone. A history with a
+    longer gap is refused.
+    """
+    def __init__(
+        self,
+        *,
+        method: Global___GapPolicy.Method.ValueType = ...,
+        max_steps: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_steps", b"_max_steps", "max_steps", b"max_steps"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_steps", b"_max_steps", "max_steps", b"max_steps", "method", b"method"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_steps: _TypeAlias = _typing.Literal["max_steps"]  # noqa: Y015
+    _WhichOneofArgType__max_steps: _TypeAlias = _typing.Literal["_max_steps", b"_max_steps"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_steps) -> _WhichOneofReturnType__max_steps | None: ...
+
+Global___GapPolicy: _TypeAlias = GapPolicy  # noqa: Y015
 
 @_typing.final
 class MeterFile(_message.Message):
@@ -133,11 +232,39 @@ class MeterFile(_message.Message):
     LABELS_END: MeterFile.Labels.ValueType  # 2
     """When it ends."""
 
+    class _DoubledHour:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _DoubledHourEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MeterFile._DoubledHour.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        DOUBLED_HOUR_UNSPECIFIED: MeterFile._DoubledHour.ValueType  # 0
+        """Before the change, unless the file begins within the hour and goes on past it."""
+        DOUBLED_HOUR_ORDER: MeterFile._DoubledHour.ValueType  # 1
+        """The same."""
+        DOUBLED_HOUR_FIRST: MeterFile._DoubledHour.ValueType  # 2
+        """Before the change."""
+        DOUBLED_HOUR_SECOND: MeterFile._DoubledHour.ValueType  # 3
+        """After the change."""
+
+    class DoubledHour(_DoubledHour, metaclass=_DoubledHourEnumTypeWrapper):
+        """Where the clock goes back and a file has the doubled hour once: which of the two it is."""
+
+    DOUBLED_HOUR_UNSPECIFIED: MeterFile.DoubledHour.ValueType  # 0
+    """Before the change, unless the file begins within the hour and goes on past it."""
+    DOUBLED_HOUR_ORDER: MeterFile.DoubledHour.ValueType  # 1
+    """The same."""
+    DOUBLED_HOUR_FIRST: MeterFile.DoubledHour.ValueType  # 2
+    """Before the change."""
+    DOUBLED_HOUR_SECOND: MeterFile.DoubledHour.ValueType  # 3
+    """After the change."""
+
     CSV_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     COLUMN_FIELD_NUMBER: _builtins.int
     UNIT_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    DOUBLED_HOUR_FIELD_NUMBER: _builtins.int
     csv: _builtins.bytes
     """At most 10 MiB; a header with `Datum` and `Wert (kW)` (or their English names)."""
     time_zone: _builtins.str
@@ -150,6 +277,7 @@ class MeterFile(_message.Message):
     """
     unit: Global___MeterFile.Unit.ValueType
     labels: Global___MeterFile.Labels.ValueType
+    doubled_hour: Global___MeterFile.DoubledHour.ValueType
     def __init__(
         self,
         *,
@@ -158,10 +286,11 @@ class MeterFile(_message.Message):
         column: _builtins.str = ...,
         unit: Global___MeterFile.Unit.ValueType = ...,
         labels: Global___MeterFile.Labels.ValueType = ...,
+        doubled_hour: Global___MeterFile.DoubledHour.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "csv", b"csv", "labels", b"labels", "time_zone", b"time_zone", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "csv", b"csv", "doubled_hour", b"doubled_hour", "labels", b"labels", "time_zone", b"time_zone", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -177,11 +306,18 @@ class ForecastResponse(_message.Message):
     DATA_UNTIL_FIELD_NUMBER: _builtins.int
     UNIT_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
+    REPAIRED_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    FALLBACK_REASON_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """The model and the version that computed this answer."""
+    """The model and the version that computed this answer; of a fallback, those that would have."""
     model_version: _builtins.int
     unit: _builtins.str
     """Unit of all powers below: "kW", mean over the step."""
+    fallback_reason: _builtins.str
+    """Why this is a fallback and not the model's forecast: the rule that was broken (gap, flat or range), a
+    colon, and what is wrong in words. Empty where the model answered.
+    """
     @_builtins.property
     def data_from(self) -> _timestamp_pb2.Timestamp:
         """Start of the first and end of the last step the forecast was computed from."""
@@ -192,6 +328,14 @@ class ForecastResponse(_message.Message):
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___ForecastStep]:
         """Oldest first, without gaps; the first begins where the history ends."""
 
+    @_builtins.property
+    def repaired(self) -> _containers.RepeatedCompositeFieldContainer[Global___Repair]:
+        """What was filled of the window, oldest first."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
+        """What looks like a meter at fault, 20 at most."""
+
     def __init__(
         self,
         *,
@@ -201,14 +345,86 @@ class ForecastResponse(_message.Message):
         data_until: _timestamp_pb2.Timestamp | None = ...,
         unit: _builtins.str = ...,
         steps: _abc.Iterable[Global___ForecastStep] | None = ...,
+        repaired: _abc.Iterable[Global___Repair] | None = ...,
+        warnings: _abc.Iterable[Global___Warning] | None = ...,
+        fallback_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_until", b"data_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_until", b"data_until", "model", b"model", "model_version", b"model_version", "steps", b"steps", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_until", b"data_until", "fallback_reason", b"fallback_reason", "model", b"model", "model_version", b"model_version", "repaired", b"repaired", "steps", b"steps", "unit", b"unit", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ForecastResponse: _TypeAlias = ForecastResponse  # noqa: Y015
+
+@_typing.final
+class Repair(_message.Message):
+    """Repair is a gap that was filled, as far as it is in the window."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    steps: _builtins.int
+    method: Global___GapPolicy.Method.ValueType
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        steps: _builtins.int = ...,
+        method: Global___GapPolicy.Method.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "method", b"method", "steps", b"steps", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Repair: _TypeAlias = Repair  # noqa: Y015
+
+@_typing.final
+class Warning(_message.Message):
+    """Warning is about steps that a forecast was made from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    ROW_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    COLUMN_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    """flat: identical values for over six hours, and longer than ever in the training data. Of a model that does
+    not say what it was trained on, zeros for over a day.
+    range: values outside the range of the training data.
+    """
+    message: _builtins.str
+    row: _builtins.int
+    """Data row where it begins, counted from 1 after the header; of a series, the value."""
+    line: _builtins.int
+    """Line of the file; 0 where there is no file."""
+    column: _builtins.str
+    """Header of the column; empty where none is to blame."""
+    def __init__(
+        self,
+        *,
+        rule: _builtins.str = ...,
+        message: _builtins.str = ...,
+        row: _builtins.int = ...,
+        line: _builtins.int = ...,
+        column: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "line", b"line", "message", b"message", "row", b"row", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Warning: _TypeAlias = Warning  # noqa: Y015
 
 @_typing.final
 class ForecastStep(_message.Message):
@@ -226,7 +442,7 @@ class ForecastStep(_message.Message):
     def valid_to(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def intervals(self) -> _containers.RepeatedCompositeFieldContainer[Global___PredictionInterval]:
-        """Narrowest first."""
+        """Narrowest first; none of a fallback, as they would be the model's."""
 
     def __init__(
         self,
@@ -437,6 +653,7 @@ class Model(_message.Message):
     UNIT_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
     TRAINING_FIELD_NUMBER: _builtins.int
+    CANARY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     state: Global___Model.State.ValueType
     reason: _builtins.str
@@ -458,6 +675,10 @@ class Model(_message.Message):
 
     @_builtins.property
     def training(self) -> Global___TrainingRecord: ...
+    @_builtins.property
+    def canary(self) -> Global___Canary:
+        """The version on trial; unset where no version is labelled `canary`."""
+
     def __init__(
         self,
         *,
@@ -473,14 +694,65 @@ class Model(_message.Message):
         unit: _builtins.str = ...,
         features: _abc.Iterable[Global___Feature] | None = ...,
         training: Global___TrainingRecord | None = ...,
+        canary: Global___Canary | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["training", b"training"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "training", b"training"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["features", b"features", "horizon", b"horizon", "name", b"name", "reason", b"reason", "resolution_s", b"resolution_s", "signature", b"signature", "state", b"state", "time_zone", b"time_zone", "training", b"training", "unit", b"unit", "version", b"version", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "features", b"features", "horizon", b"horizon", "name", b"name", "reason", b"reason", "resolution_s", b"resolution_s", "signature", b"signature", "state", b"state", "time_zone", b"time_zone", "training", b"training", "unit", b"unit", "version", b"version", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class Canary(_message.Message):
+    """Canary is a version on trial: a share of the callers, always the same ones, is answered by it. What it
+    cannot answer the stable version does. One that fails or strays is given up: then the stable version
+    answers everybody. Answers name the version that made them.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Canary._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Canary._State.ValueType  # 0
+        STATE_ON_TRIAL: Canary._State.ValueType  # 1
+        STATE_GIVEN_UP: Canary._State.ValueType  # 2
+
+    class State(_State, metaclass=_StateEnumTypeWrapper): ...
+    STATE_UNSPECIFIED: Canary.State.ValueType  # 0
+    STATE_ON_TRIAL: Canary.State.ValueType  # 1
+    STATE_GIVEN_UP: Canary.State.ValueType  # 2
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    share: _builtins.float
+    """Share of the callers, 0 to 1."""
+    state: Global___Canary.State.ValueType
+    reason: _builtins.str
+    """Why it was given up; empty while it is tried."""
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        share: _builtins.float = ...,
+        state: Global___Canary.State.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "share", b"share", "state", b"state", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Canary: _TypeAlias = Canary  # noqa: Y015
 
 @_typing.final
 class Feature(_message.Message):
@@ -541,6 +813,7 @@ class TrainingRecord(_message.Message):
     MAE_KW_FIELD_NUMBER: _builtins.int
     RMSE_KW_FIELD_NUMBER: _builtins.int
     NAIVE_MAE_KW_FIELD_NUMBER: _builtins.int
+    OBSERVED_FIELD_NUMBER: _builtins.int
     data_sha256: _builtins.str
     mae_kw: _builtins.float
     """Mean absolute and root mean square error over all steps, kW."""
@@ -553,6 +826,10 @@ class TrainingRecord(_message.Message):
     def naive_mae_kw(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Mean absolute error of naive forecasts on the same weeks, kW, by name, e.g. "last_value"."""
 
+    @_builtins.property
+    def observed(self) -> Global___Observed:
+        """Unset for models that do not say."""
+
     def __init__(
         self,
         *,
@@ -562,11 +839,40 @@ class TrainingRecord(_message.Message):
         mae_kw: _builtins.float = ...,
         rmse_kw: _builtins.float = ...,
         naive_mae_kw: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        observed: Global___Observed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_until", b"data_until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_until", b"data_until", "observed", b"observed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_sha256", b"data_sha256", "data_until", b"data_until", "mae_kw", b"mae_kw", "naive_mae_kw", b"naive_mae_kw", "rmse_kw", b"rmse_kw"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_sha256", b"data_sha256", "data_until", b"data_until", "mae_kw", b"mae_kw", "naive_mae_kw", b"naive_mae_kw", "observed", b"observed", "rmse_kw", b"rmse_kw"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TrainingRecord: _TypeAlias = TrainingRecord  # noqa: Y015
+
+@_typing.final
+class Observed(_message.Message):
+    """Observed says what the loads were that a version was trained on; histories are held against it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MIN_KW_FIELD_NUMBER: _builtins.int
+    MAX_KW_FIELD_NUMBER: _builtins.int
+    LONGEST_FLAT_STEPS_FIELD_NUMBER: _builtins.int
+    min_kw: _builtins.float
+    max_kw: _builtins.float
+    longest_flat_steps: _builtins.int
+    """Longest run of identical values, steps."""
+    def __init__(
+        self,
+        *,
+        min_kw: _builtins.float = ...,
+        max_kw: _builtins.float = ...,
+        longest_flat_steps: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["longest_flat_steps", b"longest_flat_steps", "max_kw", b"max_kw", "min_kw", b"min_kw"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Observed: _TypeAlias = Observed  # noqa: Y015

@@ -72,7 +72,7 @@ class ForecastServiceServicer:
     def Forecast(self, request, context):
         """Forecast answers the quarter-hours that follow the last value of a load history.
 
-        Errors: INVALID_ARGUMENT (history: too short, gap, order, format), NOT_FOUND (model),
+        Errors: INVALID_ARGUMENT (history: too short, a gap that is not filled, order, format), NOT_FOUND (model),
         RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
         reason OVERLOADED; more forecasts than a caller has a minute, reason OVER_QUOTA; both with a
         google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),

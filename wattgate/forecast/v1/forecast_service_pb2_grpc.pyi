@@ -41,7 +41,7 @@ class ForecastServiceStub:
     Forecast: _grpc.UnaryUnaryMultiCallable[_forecast_service_pb2.ForecastRequest, _forecast_service_pb2.ForecastResponse]
     """Forecast answers the quarter-hours that follow the last value of a load history.
 
-    Errors: INVALID_ARGUMENT (history: too short, gap, order, format), NOT_FOUND (model),
+    Errors: INVALID_ARGUMENT (history: too short, a gap that is not filled, order, format), NOT_FOUND (model),
     RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
     reason OVERLOADED; more forecasts than a caller has a minute, reason OVER_QUOTA; both with a
     google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),
@@ -78,7 +78,7 @@ class ForecastServiceAsyncStub(ForecastServiceStub):
     Forecast: _aio.UnaryUnaryMultiCallable[_forecast_service_pb2.ForecastRequest, _forecast_service_pb2.ForecastResponse]  # type: ignore[assignment]
     """Forecast answers the quarter-hours that follow the last value of a load history.
 
-    Errors: INVALID_ARGUMENT (history: too short, gap, order, format), NOT_FOUND (model),
+    Errors: INVALID_ARGUMENT (history: too short, a gap that is not filled, order, format), NOT_FOUND (model),
     RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
     reason OVERLOADED; more forecasts than a caller has a minute, reason OVER_QUOTA; both with a
     google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),
@@ -118,7 +118,7 @@ class ForecastServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_forecast_service_pb2.ForecastResponse, _abc.Awaitable[_forecast_service_pb2.ForecastResponse]]:
         """Forecast answers the quarter-hours that follow the last value of a load history.
 
-        Errors: INVALID_ARGUMENT (history: too short, gap, order, format), NOT_FOUND (model),
+        Errors: INVALID_ARGUMENT (history: too short, a gap that is not filled, order, format), NOT_FOUND (model),
         RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
         reason OVERLOADED; more forecasts than a caller has a minute, reason OVER_QUOTA; both with a
         google.rpc.RetryInfo), UNAVAILABLE (model server; safe to retry),

@@ -1,0 +1,129 @@
+"""The model config file that model servers read: which versions of which models serve, and their labels.
+
+A text-format `tensorflow.serving.ModelServerConfig`. Servers, the embedded and the stock one, replace what
+they serve by what it lists, so a careless edit unloads models: here it is read, changed and written as a
+whole.
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf import text_format
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
+
+STABLE, CANARY, PREVIOUS = "stable", "canary", "previous"
+"""Labels: who is asked for a forecast, who is tried on a share of callers, and who is gone back to."""
+
+
+class ConfigError(Exception):
+    """The model config file cannot be read, or a change of it is refused."""
+
+
+@dataclass
+class Served:
+    """What is served of one model."""
+
+    base_path: str
+    versions: set[int]
+    """Empty: the newest in the folder, whichever that is."""
+    labels: dict[str, int]
+
+
+class ModelConfigFile:
+    """The file at a path."""
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is read yet."""
+        self._path = path
+
+    def served(self) -> dict[str, Served]:
+        """The models by name; none where there is no file. Raises ConfigError."""
+        return {name: _served(model) for name, model in _models(self._read()).items()}
+
+    @contextmanager
+    def changing(self, name: str, base_path: Path) -> Iterator[Served]:
+        """Change what is served of one model: written at the end of the block, at once or not at all.
+
+        One at a time; every other model stays as it is. A model that is not listed is added with
+        that folder. Raises ConfigError: the file cannot be read, it has the model in another folder, it
+        was changed by somebody else meanwhile, or a label would be of a version that is not served.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            before = self._read()
+            models = _models(before)
+            if name in models:
+                model = models[name]
+                if Path(model.base_path) != base_path:
+                    raise ConfigError(
+                        f"{self._path} has {name} in {model.base_path}, not in {base_path}; name the "
+                        "repository that is served, and how its servers see it where that is another path"
+                    )
+            else:
+                model = before.model_config_list.config.add(
+                    name=name, base_path=str(base_path), model_platform="tensorflow"
+                )
+            unchanged = self._bytes()
+            served = _served(model)
+            yield served
+            _refuse_dangling(name, served)
+            _put(model, served)
+            if self._bytes() != unchanged:
+                raise ConfigError(f"{self._path} was changed by somebody else; look at it and try again")
+            self._replace(text_format.MessageToString(before))
+
+    def _bytes(self) -> bytes:
+        return self._path.read_bytes() if self._path.exists() else b""
+
+    def _read(self) -> ModelServerConfig:
+        config = ModelServerConfig()
+        try:
+            text_format.Parse(self._bytes(), config)
+        except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
+            raise ConfigError(f"{self._path} cannot be read as a ModelServerConfig: {error}") from error
+        if config.HasField("custom_model_config"):
+            raise ConfigError(f"{self._path} has a custom_model_config, not a list of models")
+        return config
+
+    def _replace(self, text: str) -> None:
+        """Servers read while we write: they see the old file or the new one."""
+        handle, name = tempfile.mkstemp(prefix=".models-", dir=self._path.parent)
+        draft = Path(name)
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.chmod(0o644)  # a server may run as another user
+            draft.replace(self._path)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+
+
+def _models(config: ModelServerConfig) -> dict[str, ModelConfig]:
+    return {model.name: model for model in config.model_config_list.config}
+
+
+def _served(model: ModelConfig) -> Served:
+    versions = set(model.model_version_policy.specific.versions)
+    return Served(model.base_path, versions, dict(model.version_labels))
+
+
+def _put(model: ModelConfig, served: Served) -> None:
+    if served.versions:
+        model.model_version_policy.specific.versions[:] = sorted(served.versions)
+    model.version_labels.clear()
+    model.version_labels.update(served.labels)
+
+
+def _refuse_dangling(name: str, served: Served) -> None:
+    dangling = {label: version for label, version in served.labels.items() if version not in served.versions}
+    if dangling:
+        raise ConfigError(f"a label of {name} would be of a version that is not served: {dangling}")

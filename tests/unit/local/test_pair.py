@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+
+from services.local.home import Home
+from services.local.pair import Pair, Ports
+
+
+@pytest.fixture
+def pair(tmp_path):
+    for model in ("cnn", "gru"):
+        (tmp_path / "models" / model).mkdir(parents=True)
+    return Pair(Home(tmp_path), Ports(), tmp_path / "models")
+
+
+def config(tmp_path) -> Path:
+    return tmp_path / "models.config"
+
+
+def test_every_model_of_the_repository_is_served(pair, tmp_path):
+    pair.write_model_config()
+    for model in ("cnn", "gru"):
+        assert f'name: "{model}" base_path: "{tmp_path / "models" / model}"' in config(tmp_path).read_text()
+
+
+def test_what_was_published_outlives_a_restart(pair, tmp_path):
+    pair.write_model_config()
+    published = (
+        config(tmp_path)
+        .read_text()
+        .replace(
+            'model_platform: "tensorflow" }',
+            'model_platform: "tensorflow" version_labels { key: "stable" value: 2 } }',
+        )
+    )
+    config(tmp_path).write_text(published)
+    pair.write_model_config()
+    assert config(tmp_path).read_text() == published
+
+
+def test_a_model_that_is_new_or_gone_is_followed(pair, tmp_path):
+    pair.write_model_config()
+    (tmp_path / "models" / "gru").rmdir()
+    pair.write_model_config()
+    assert "gru" not in config(tmp_path).read_text()

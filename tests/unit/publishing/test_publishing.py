@@ -1,0 +1,136 @@
+from pathlib import Path
+
+import pytest
+
+from pipelines.evaluation.gate import NotGoodEnoughError
+from pipelines.publishing.config_file import ConfigError, ModelConfigFile
+from pipelines.publishing.listing import list_versions
+from pipelines.publishing.publishing import PublishingError, Repository, promote, publish, roll_back
+from pipelines.publishing.versions import NoVersionError, version_folder, version_folders
+from pipelines.training.errors import ExportCheckError
+
+
+@pytest.fixture
+def repository(tmp_path):
+    return Repository(tmp_path / "models", ModelConfigFile(tmp_path / "models.config"))
+
+
+def served(repository):
+    found = repository.config.served().get("cnn")
+    return (found.versions, found.labels) if found else None
+
+
+def test_the_first_version_serves_at_once(repository, version, judge):
+    published = publish(version(4.0), "cnn", repository, judge, margin=0.02)
+    assert (published.version, published.label, published.serving) == (1, "stable", None)
+    assert served(repository) == ({1}, {"stable": 1})
+    assert (repository.folder / "cnn" / "1" / "saved_model.pb").is_file()
+
+
+def test_published_promoted_and_rolled_back(repository, version, judge):
+    publish(version(4.0), "cnn", repository, judge, margin=0.02)
+    published = publish(version(3.0), "cnn", repository, judge, margin=0.02)
+    assert (published.version, published.label) == (2, "canary")
+    assert published.serving.windows == published.report.windows
+    assert served(repository) == ({1, 2}, {"stable": 1, "canary": 2})
+    assert promote("cnn", repository) == 2
+    assert served(repository) == ({1, 2}, {"stable": 2, "previous": 1})
+    assert roll_back("cnn", repository) == (2, 1)
+    assert served(repository) == ({1}, {"stable": 1})
+    with pytest.raises(PublishingError, match="neither a canary nor a version before"):
+        roll_back("cnn", repository)
+    assert list(version_folders(repository.folder, "cnn")) == [1, 2]  # what went can be looked at
+
+
+def test_a_canary_is_withdrawn_before_anything_else(repository, version, judge):
+    for _ in range(2):
+        publish(version(4.0), "cnn", repository, judge, margin=0.02)
+    promote("cnn", repository)
+    publish(version(4.0), "cnn", repository, judge, margin=0.02)
+    assert served(repository) == ({1, 2, 3}, {"previous": 1, "stable": 2, "canary": 3})
+    assert roll_back("cnn", repository) == (3, 2)
+    assert served(repository) == ({1, 2}, {"previous": 1, "stable": 2})
+
+
+def test_a_newer_canary_takes_the_place_of_the_one_before(repository, version, judge):
+    for _ in range(3):
+        publish(version(4.0), "cnn", repository, judge, margin=0.02)
+    assert served(repository) == ({1, 3}, {"stable": 1, "canary": 3})
+
+
+def test_versions_served_without_a_label_stay(repository, version, judge):
+    publish(version(4.0), "cnn", repository, judge, margin=0.02)
+    with repository.config.changing("cnn", repository.base_path("cnn")) as change:
+        change.versions, change.labels = {1}, {}
+    publish(version(4.0), "cnn", repository, judge, margin=0.02)
+    promote("cnn", repository)
+    assert served(repository) == ({1, 2}, {"stable": 2, "previous": 1})
+
+
+def test_a_model_that_served_its_newest_version_goes_on_with_that_one(repository, version, judge):
+    publish(version(4.0), "cnn", repository, judge, margin=0.02)
+    path = repository.config._path
+    path.write_text(
+        f'model_config_list {{ config {{ name: "cnn" base_path: "{repository.base_path("cnn")}" '
+        'model_platform: "tensorflow" } }'
+    )
+    publish(version(4.0), "cnn", repository, judge, margin=0.02)
+    assert served(repository) == ({1, 2}, {"stable": 1, "canary": 2})
+
+
+def test_a_version_that_a_naive_forecast_beats_is_refused_and_nothing_changes(repository, version, judge):
+    with pytest.raises(NotGoodEnoughError, match="alone has"):
+        publish(version(99.0), "cnn", repository, judge, margin=0.02)
+    assert served(repository) is None
+    assert version_folders(repository.folder, "cnn") == {}
+
+
+def test_a_version_worse_than_the_one_that_serves_is_refused(repository, version, judge):
+    publish(version(4.0), "cnn", repository, judge, margin=0.02)
+    with pytest.raises(NotGoodEnoughError, match="the version that serves"):
+        publish(version(4.2), "cnn", repository, judge, margin=0.02)
+    assert served(repository) == ({1}, {"stable": 1})
+    assert list(version_folders(repository.folder, "cnn")) == [1]
+
+
+def test_a_version_that_is_not_whole_is_refused(repository, version, judge):
+    copied = version(4.0)
+    (copied / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"")
+    with pytest.raises(ExportCheckError, match="warm-up"):
+        publish(copied, "cnn", repository, judge, margin=0.02)
+    assert served(repository) is None
+
+
+def test_a_repository_that_servers_see_elsewhere(tmp_path, version, judge):
+    repository = Repository(tmp_path / "models", ModelConfigFile(tmp_path / "models.config"), Path("/models"))
+    publish(version(4.0), "cnn", repository, judge, margin=0.02)
+    assert repository.config.served()["cnn"].base_path == "/models/cnn"
+    with pytest.raises(ConfigError, match="how its servers see it"):
+        promote("cnn", Repository(tmp_path / "models", repository.config))
+
+
+def test_there_is_nothing_to_promote_without_a_canary(repository, version, judge):
+    publish(version(4.0), "cnn", repository, judge, margin=0.02)
+    with pytest.raises(PublishingError, match="no canary"):
+        promote("cnn", repository)
+
+
+def test_versions_are_listed_with_their_labels_and_scores(repository, version, judge):
+    for _ in range(2):
+        publish(version(4.0), "cnn", repository, judge, margin=0.02)
+    listed = list(list_versions(repository))
+    assert [(one.model, one.version, one.labels) for one in listed] == [
+        ("cnn", 1, ("stable",)),
+        ("cnn", 2, ("canary",)),
+    ]
+    assert listed[0].skill < 1
+
+
+def test_a_version_that_is_not_there_is_named(tmp_path):
+    (tmp_path / "gru" / "007").mkdir(parents=True)
+    assert version_folder(tmp_path, "gru") == tmp_path / "gru" / "007"
+    assert version_folder(tmp_path, "gru", 7) == tmp_path / "gru" / "007"
+    with pytest.raises(NoVersionError, match="no version 8 of 'gru'; there are: 7"):
+        version_folder(tmp_path, "gru", 8)
+    with pytest.raises(NoVersionError, match="none"):
+        version_folder(tmp_path, "lstm")

@@ -1,0 +1,128 @@
+"""`wattgate backtest`: how good a model's forecasts of a past file would have been."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from pipelines.evaluation.backtest import Report
+from pipelines.preprocessing.meter_file import Declared
+from wattgate.cli.connection import CaFile, Server, Token, connect
+from wattgate.cli.local_models import refusals, zone_of
+from wattgate.client import FileOptions, HttpsClient
+
+_console = Console(stderr=True, highlight=False)
+_LONGEST_S = 120.0
+"""More than a gateway gives a backtest."""
+
+
+def backtest(
+    file: Annotated[Path, typer.Argument(help="Meter file, CSV.", exists=True, dir_okay=False)],
+    model: Annotated[str, typer.Option(help="Name of the model, e.g. gru.")],
+    repository: Annotated[
+        Path | None,
+        typer.Option(
+            help="Run a model of this repository (<model>/<version>/) here, without a gateway.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    version: Annotated[int | None, typer.Option(help="Of the repository; by default the newest.")] = None,
+    tz: Annotated[
+        str | None, typer.Option(help="Zone of times without an offset; by default the model's own.")
+    ] = None,
+    column: Annotated[str | None, typer.Option(help="Header of the column of loads.")] = None,
+    unit: Annotated[Literal["kW", "kWh"], typer.Option(help="What the values are.")] = "kW",
+    labels: Annotated[
+        Literal["start", "end"], typer.Option(help="What of its step a row's time is.")
+    ] = "start",
+    stride: Annotated[int, typer.Option(min=1, help="Steps from one forecast to the next.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON alone.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw it, too: a PNG.")] = None,
+    server: Server = None,
+    token: Token = None,
+    ca_file: CaFile = None,
+) -> None:
+    """Forecast at every step of a past file, and compare with what came and with naive forecasts.
+
+    A gateway does it or, with --repository, this machine. Windows with a gap are left out.
+    """
+    zone_of(tz)
+    options: FileOptions = {"time_zone": tz, "column": column, "unit": unit, "labels": labels}
+    with Progress(console=_console, transient=True) as bars:
+        task = bars.add_task(f"Forecasting with {repository or 'the gateway'}", total=None)
+        if repository is None:
+            client = connect(server, token, ca_file, timeout_s=_LONGEST_S)
+            report = _by_gateway(client, model, file, stride, options)
+        else:
+            report = _here(
+                repository,
+                model,
+                version,
+                file,
+                stride,
+                options,
+                lambda done, windows: bars.update(task, completed=done, total=windows),
+            )
+    if plot:
+        from pipelines.evaluation.plots import plot_report
+
+        plot_report(report, f"{model}, {file.name}", plot)
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        Console().print(_table(report))
+
+
+def _by_gateway(client: HttpsClient, model: str, file: Path, stride: int, options: FileOptions) -> Report:
+    with client:
+        try:
+            answer = client.backtest(model, file.read_bytes(), stride=stride, **options)
+        except httpx.HTTPError as error:
+            typer.echo(f"Refused: {error}", err=True)
+            raise typer.Exit(1) from error
+    return Report.model_validate({name: answer[name] for name in Report.model_fields})
+
+
+def _here(
+    repository: Path,
+    model: str,
+    version: int | None,
+    file: Path,
+    stride: int,
+    options: FileOptions,
+    tell: Callable[[int, int], None],
+) -> Report:
+    with refusals():
+        from pipelines.publishing.judging import backtest as run
+        from pipelines.publishing.versions import version_folder
+
+        return run(
+            version_folder(repository, model, version),
+            file.read_bytes(),
+            zone=zone_of(options["time_zone"]),
+            declared=Declared(options["column"], options["unit"], options["labels"]),
+            stride=stride,
+            tell=tell,
+        )
+
+
+def _table(report: Report) -> Table:
+    table = Table("forecast", "MAE kW", "RMSE kW", "model better by")
+    table.title = f"{report.windows:,} forecasts, {report.data_from:%F %R} to {report.data_until:%F %R} UTC"
+    for name, other in report.naive.items():
+        table.add_row(
+            name.replace("_", " "), f"{other.mae_kw:,.2f}", f"{other.rmse_kw:,.2f}", f"{other.skill:.1%}"
+        )
+    table.add_section()
+    table.add_row("model", f"{report.mae_kw:,.2f}", f"{report.rmse_kw:,.2f}")
+    covered = {80: report.coverage_80, 95: report.coverage_95}
+    within = [f"{share:.1%} within {level} %" for level, share in covered.items() if share is not None]
+    scaled = [] if report.mase is None else [f"MASE {report.mase:.3f}"]
+    table.caption = ", ".join([*scaled, f"pinball loss {report.pinball_kw:,.2f} kW", *within])
+    return table
