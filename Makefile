@@ -30,9 +30,11 @@ demo: $(DEV_READY) ## Forecast the sample file with both models over HTTPS and g
 certs: $(RUN_READY) ## Make or renew certificates between gateways and model servers (OUT=var/certs)
 	@$(BIN)/wattgate certs $(if $(OUT),--out $(OUT))
 
-test: $(DEV_READY) $(AUDIT_READY) $(DEPLOY_READY) ## Run all tests that need no container engine
-	$(BIN)/python -m pytest -m "not alone and not containers and not hosts" --numprocesses auto --maxprocesses 4 --dist loadfile
-	$(BIN)/python -m pytest -m alone
+# WITHOUT="benchmarks deploy" leaves out those folders of tests.
+LEFT_OUT = $(addprefix --ignore=tests/,$(WITHOUT))
+test: $(DEV_READY) $(AUDIT_READY) $(if $(filter deploy,$(WITHOUT)),,$(DEPLOY_READY)) ## Run all tests that need no container engine
+	$(BIN)/python -m pytest $(LEFT_OUT) -m "not alone and not containers and not hosts" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest $(LEFT_OUT) -m alone
 
 check-deploy: $(DEPLOY_READY) ## Check all that is in deploy/, without an engine, a cluster or an account
 	$(BIN)/python -m pytest tests/deploy
