@@ -30,7 +30,7 @@ demo: $(DEV_READY) ## Forecast the sample file with both models over HTTPS and g
 certs: $(RUN_READY) ## Make or renew certificates between gateways and model servers (OUT=var/certs)
 	@$(BIN)/wattgate certs $(if $(OUT),--out $(OUT))
 
-# WITHOUT="benchmarks deploy" leaves out those folders of tests.
+# WITHOUT="benchmarks deploy" leaves out those folders or files of tests.
 LEFT_OUT = $(addprefix --ignore=tests/,$(WITHOUT))
 test: $(DEV_READY) $(AUDIT_READY) $(if $(filter deploy,$(WITHOUT)),,$(DEPLOY_READY)) ## Run all tests that need no container engine
 	$(BIN)/python -m pytest $(LEFT_OUT) -m "not alone and not containers and not hosts" --numprocesses auto --maxprocesses 4 --dist loadfile
