@@ -148,6 +148,11 @@ class ForecastSpec(_Document):
         return next(feature for feature in self.features if feature.name == LOAD)
 
     @property
+    def resolution(self) -> str:
+        """Length of a step as an ISO 8601 duration."""
+        return f"PT{self.resolution_s // 60}M"
+
+    @property
     def zone(self) -> ZoneInfo:
         """The zone of the cycles."""
         return ZoneInfo(self.time_zone)

@@ -20,7 +20,8 @@ from pipelines.spec import ForecastSpec
 from services.gateway.policy import FORECAST
 from services.gateway.predict import Prediction
 from services.gateway.rest import uploads
-from services.gateway.rest.schemas import ForecastOptions, ForecastOut
+from services.gateway.rest.schemas.forecasts import ForecastOut
+from services.gateway.rest.schemas.histories import ForecastOptions
 from services.gateway.rpc.servicer import _response
 from services.gateway.settings import Settings
 from services.gateway.wiring import open_gateway

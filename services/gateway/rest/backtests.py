@@ -4,7 +4,9 @@ from fastapi import APIRouter, Request
 
 from services.gateway.rest import uploads
 from services.gateway.rest.options import described, options_of
-from services.gateway.rest.schemas import BacktestOptions, BacktestOut, Problem
+from services.gateway.rest.schemas.histories import BacktestOptions
+from services.gateway.rest.schemas.models import BacktestOut
+from services.gateway.rest.schemas.problems import Problem
 from services.gateway.rest.security import deadline_of, gateway_of
 
 router = APIRouter(

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Depends, Request
 from services.core.deadline import Deadline
 from services.gateway.rest import uploads
 from services.gateway.rest.options import described, options_of
-from services.gateway.rest.schemas import ForecastOptions, ForecastOut, Problem
+from services.gateway.rest.schemas.forecasts import ForecastOut
+from services.gateway.rest.schemas.histories import ForecastOptions
+from services.gateway.rest.schemas.problems import Problem
 from services.gateway.rest.security import deadline_of, gateway_of
 from services.gateway.wiring import Gateway
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 
 from services.gateway.policy import SCOPES
-from services.gateway.rest.schemas import JwksOut, MetadataOut
+from services.gateway.rest.schemas.accounts import JwksOut, MetadataOut
 from services.gateway.rest.security import TheGateway
 
 router = APIRouter(tags=["login"], prefix="/.well-known")

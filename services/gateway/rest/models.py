@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.gateway.rest.schemas import ModelOut, ModelsOut, Problem
+from services.gateway.rest.schemas.models import ModelOut, ModelsOut
+from services.gateway.rest.schemas.problems import Problem
 from services.gateway.rest.security import TheGateway
 
 router = APIRouter(

@@ -19,7 +19,7 @@ from services.gateway.login import (
     WrongClientError,
 )
 from services.gateway.passwords import PasswordRuleError
-from services.gateway.rest.schemas import OAuthErrorOut, TokenOut
+from services.gateway.rest.schemas.accounts import OAuthErrorOut, TokenOut
 from services.gateway.rest.security import TheGateway
 from services.gateway.rest.uploads import read_body
 from services.gateway.store.clients import CLIENT_CREDENTIALS, GRANTS, PASSWORD, Client

@@ -14,7 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from pipelines.errors import Violation
 from services.core.errors import InvalidRequestError, TooLargeError, UnsupportedMediaTypeError
 from services.gateway.predict import EvenSeries, History, MeterFile
-from services.gateway.rest.schemas import FileOptions, SeriesIn
+from services.gateway.rest.schemas.histories import FileOptions, SeriesIn
 
 _FRAMING_BYTES = 64 * 1024
 """What boundaries and part headers may add to an upload."""

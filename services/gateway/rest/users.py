@@ -11,7 +11,8 @@ from services.core.errors import InvalidRequestError, UnknownUserError
 from services.core.telemetry.calls import current
 from services.gateway.passwords import PasswordRuleError
 from services.gateway.policy import ADMIN
-from services.gateway.rest.schemas import Problem, UserChangeIn, UserIn, UserOut, UsersOut
+from services.gateway.rest.schemas.accounts import UserChangeIn, UserIn, UserOut, UsersOut
+from services.gateway.rest.schemas.problems import Problem
 from services.gateway.rest.security import TheGateway
 from services.gateway.store.accounts import AccountError, AccountNotFoundError
 from services.gateway.store.users import SCOPES

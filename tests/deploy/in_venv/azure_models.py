@@ -74,14 +74,7 @@ class _Models:
             yield f"{where}: {value!r} is no {name}"
             return
         fields = dict(_fields(getattr(self._models, name)))
-        for key, (annotation, is_required, is_read_only) in _at_this_level(fields).items():
-            if key not in value:
-                if is_required:
-                    yield f"{where}: {key} is missing"
-            elif is_read_only:
-                yield f"{where}: {key} is not ours to say"
-            else:
-                yield from self._annotated(annotation, value[key], f"{where}.{key}")
+        yield from self._known(fields, value, where)
         for key in value.keys() - _at_this_level(fields).keys():
             below = {path[1:]: field for path, field in fields.items() if path[0] == key and len(path) > 1}
             if not below:
@@ -93,10 +86,13 @@ class _Models:
 
     def _flattened(self, fields: dict[tuple[str, ...], Any], value: Any, where: str) -> Iterator[str]:
         """Older models have the fields of `properties` as their own."""
-        known = _at_this_level(fields)
-        for key in value.keys() - known.keys():
+        for key in value.keys() - _at_this_level(fields).keys():
             yield f"{where}: {key} is unknown"
-        for key, (annotation, is_required, is_read_only) in known.items():
+        yield from self._known(fields, value, where)
+
+    def _known(self, fields: dict[tuple[str, ...], Any], value: Any, where: str) -> Iterator[str]:
+        """Of those of its fields that are not below another."""
+        for key, (annotation, is_required, is_read_only) in _at_this_level(fields).items():
             if key not in value:
                 if is_required:
                     yield f"{where}: {key} is missing"

@@ -1,0 +1,1 @@
+"""The HTTPS edge's documents, as OpenAPI shows them."""
