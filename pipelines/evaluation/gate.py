@@ -1,5 +1,7 @@
 """What a model must show before anybody is served by it."""
 
+import math
+
 from pipelines.evaluation.backtest import Report
 
 NAIVE = ("last_value", "yesterday", "last_week")
@@ -25,10 +27,10 @@ def require_skill(report: Report) -> None:
 def require_no_loss(report: Report, serving: Report, *, margin: float) -> None:
     """Raise NotGoodEnoughError where a model is worse than the serving one by more than a share of its error.
 
-    Both reports are of the same windows.
+    Both reports are of the same windows. One that serves no numbers is no measure.
     """
     allowed_kw = serving.mae_kw * (1 + margin)
-    if not report.mae_kw <= allowed_kw:
+    if not math.isnan(allowed_kw) and not report.mae_kw <= allowed_kw:
         raise NotGoodEnoughError(
             f"its mean absolute error is {report.mae_kw:,.2f} kW over {report.windows:,} windows; "
             f"the version that serves has {serving.mae_kw:,.2f} kW, and {margin:.0%} more is allowed: "

@@ -43,7 +43,7 @@ class ModelConfigFile:
 
     def served(self) -> dict[str, Served]:
         """The models by name; none where there is no file. Raises ConfigError."""
-        return {name: _served(model) for name, model in _models(self._read()).items()}
+        return {name: _served(model) for name, model in _models(self._parsed(self._bytes())).items()}
 
     @contextmanager
     def changing(self, name: str, base_path: Path) -> Iterator[Served]:
@@ -51,41 +51,47 @@ class ModelConfigFile:
 
         One at a time; every other model stays as it is. A model that is not listed is added with
         that folder. Raises ConfigError: the file cannot be read, it has the model in another folder, it
-        was changed by somebody else meanwhile, or a label would be of a version that is not served.
+        was changed by somebody else meanwhile, or a label would be of a version that is not served. Comments
+        in the file are lost.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            before = self._read()
-            models = _models(before)
+            before = self._bytes()
+            config = self._parsed(before)
+            models = _models(config)
             if name in models:
                 model = models[name]
-                if Path(model.base_path) != base_path:
+                if Path(model.base_path).resolve() != base_path.resolve():
                     raise ConfigError(
                         f"{self._path} has {name} in {model.base_path}, not in {base_path}; name the "
                         "repository that is served, and how its servers see it where that is another path"
                     )
             else:
-                model = before.model_config_list.config.add(
+                model = config.model_config_list.config.add(
                     name=name, base_path=str(base_path), model_platform="tensorflow"
                 )
-            unchanged = self._bytes()
             served = _served(model)
             yield served
             _refuse_dangling(name, served)
             _put(model, served)
-            if self._bytes() != unchanged:
+            if self._bytes() != before:
                 raise ConfigError(f"{self._path} was changed by somebody else; look at it and try again")
-            self._replace(text_format.MessageToString(before))
+            self._replace(text_format.MessageToString(config))
 
     def _bytes(self) -> bytes:
-        return self._path.read_bytes() if self._path.exists() else b""
+        try:
+            return self._path.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise ConfigError(f"{self._path} cannot be read: {error.strerror}") from error
 
-    def _read(self) -> ModelServerConfig:
+    def _parsed(self, content: bytes) -> ModelServerConfig:
         config = ModelServerConfig()
         try:
-            text_format.Parse(self._bytes(), config)
-        except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
+            text_format.Parse(content, config)
+        except (UnicodeDecodeError, text_format.ParseError) as error:
             raise ConfigError(f"{self._path} cannot be read as a ModelServerConfig: {error}") from error
         if config.HasField("custom_model_config"):
             raise ConfigError(f"{self._path} has a custom_model_config, not a list of models")
@@ -112,8 +118,13 @@ def _models(config: ModelServerConfig) -> dict[str, ModelConfig]:
 
 
 def _served(model: ModelConfig) -> Served:
-    versions = set(model.model_version_policy.specific.versions)
-    return Served(model.base_path, versions, dict(model.version_labels))
+    policy = model.model_version_policy
+    if policy.HasField("all") or policy.latest.num_versions > 1:
+        raise ConfigError(
+            f"{model.name} is served by a policy of several versions without naming them; name them in "
+            "`specific`, so that none is unloaded by a change"
+        )
+    return Served(model.base_path, set(policy.specific.versions), dict(model.version_labels))
 
 
 def _put(model: ModelConfig, served: Served) -> None:

@@ -21,11 +21,14 @@ class Listed:
     spec: ForecastSpec
 
     @property
-    def skill(self) -> float:
-        """Share of the best naive forecast's error that it saved on the weeks it was tested on."""
+    def skill(self) -> float | None:
+        """Share of the best naive forecast's error that it saved on the weeks it was tested on.
+
+        None where its record has no naive forecast.
+        """
         record = self.spec.training
-        best_kw = min(mae_kw for name, mae_kw in record.naive_mae_kw.items() if name in NAIVE)
-        return 1 - record.mae_kw / best_kw
+        best_kw = min((record.naive_mae_kw[name] for name in NAIVE if name in record.naive_mae_kw), default=0)
+        return 1 - record.mae_kw / best_kw if best_kw else None
 
 
 def list_versions(repository: Repository) -> Iterator[Listed]:

@@ -7,11 +7,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pipelines.evaluation.backtest import Report
 from pipelines.evaluation.gate import require_no_loss, require_skill
-from pipelines.publishing.config_file import CANARY, PREVIOUS, STABLE, ModelConfigFile, Served
+from pipelines.publishing.config_file import CANARY, PREVIOUS, STABLE, ConfigError, ModelConfigFile, Served
 from pipelines.publishing.versions import version_folder, version_folders
+from pipelines.spec import ForecastSpec
 from pipelines.training.checks import check_version, load_as_server
 from pipelines.training.export import write_version
 
@@ -30,17 +32,20 @@ class Repository:
     """The folder as model servers see it, where they do so elsewhere, as in a container."""
 
     def base_path(self, model: str) -> Path:
-        """Of a model, for the config file."""
-        return (self.served_as or self.folder.absolute()) / model
+        """Of a model, for the config file. Raises PublishingError where it would not be absolute."""
+        if self.served_as and not self.served_as.is_absolute():
+            raise PublishingError(f"model servers take absolute paths alone, not {self.served_as}")
+        return (self.served_as or self.folder.resolve()) / model
 
     def stable(self, model: str) -> int | None:
-        """The version that serves: the one labelled so, else the newest of those that are served."""
-        served = self.config.served().get(model)
-        if served is None:
-            return None
-        return served.labels.get(
-            STABLE, max(served.versions or version_folders(self.folder, model), default=None)
-        )
+        """The version that serves: labelled so, else the newest but the canary. Raises ConfigError."""
+        served = self.config.served().get(model, _UNLISTED)
+        candidates = set(served.versions or version_folders(self.folder, model))
+        return served.labels.get(STABLE, max(candidates - {served.labels.get(CANARY)}, default=None))
+
+
+_UNLISTED = Served("", set(), {})
+"""A model that the file does not list: once it does, its newest version serves."""
 
 
 @dataclass(frozen=True)
@@ -58,37 +63,75 @@ def publish(
     candidate: Path,
     model: str,
     repository: Repository,
-    judge: Callable[[Path], Report],
+    judge: Callable[[Path, ZoneInfo], Report],
     *,
     margin: float,
+    settle: Callable[[], None],
 ) -> Published:
-    """Check a version, judge it, and move it into the repository as `canary`.
+    """Check a version, judge it, and copy it into the repository as `canary`.
 
-    `judge` backtests the version in a folder, on data that no version has seen. Where none serves yet it
-    becomes `stable` at once. Raises ExportCheckError where it is not whole, NotGoodEnoughError where a naive
-    forecast is as good or the version that serves is better by more than `margin`, a share of its error;
-    ConfigError. Nothing changes then.
+    `judge` backtests the version in a folder, reading times in a zone; its data should be newer than any that
+    the version that serves was trained on. Where none serves yet it becomes `stable` at once. `settle` waits
+    until model servers have read the file again, which is needed where they serve whichever version is the
+    newest.
+
+    Raises ExportCheckError where it is not whole, NotGoodEnoughError where a naive forecast is as good or the
+    version that serves is better by more than `margin`, a share of its error; PublishingError where both are
+    of different shapes; ConfigError. No version is added then.
     """
     with load_as_server(candidate) as version:
         spec = version.spec()
     check_version(candidate, spec)
-    report = judge(candidate)
+    report = judge(candidate, spec.zone)
     require_skill(report)
-    stable = repository.stable(model)
-    serving = None if stable is None else judge(version_folder(repository.folder, model, stable))
-    if serving is not None:
+    stable, serving = repository.stable(model), None
+    if stable is not None:
+        folder = version_folder(repository.folder, model, stable)
+        _require_shape(spec, folder)
+        serving = judge(folder, spec.zone)
         require_no_loss(report, serving, margin=margin)
-    with repository.config.changing(model, repository.base_path(model)) as served:
-        number = int(write_version(repository.folder, model, lambda draft: _copy(candidate, draft)).name)
-        label = STABLE if stable is None else CANARY
-        _relabel(served, {**served.labels, STABLE: number if stable is None else stable, label: number})
+        _pin(model, stable, repository, settle)
+    added: list[Path] = []
+    try:
+        with repository.config.changing(model, repository.base_path(model)) as served:
+            if served.labels.get(STABLE) != stable:
+                raise ConfigError(f"another version of {model} serves than was judged against; try again")
+            added.append(write_version(repository.folder, model, lambda draft: _copy(candidate, draft)))
+            number, label = int(added[0].name), STABLE if stable is None else CANARY
+            _relabel(served, {**served.labels, label: number})
+    except BaseException:
+        for folder in added:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     return Published(number, label, report, serving)
+
+
+def _require_shape(spec: ForecastSpec, serving: Path) -> None:
+    with load_as_server(serving) as version:
+        other = version.spec()
+    if (spec.window, spec.horizon, spec.resolution_s) != (other.window, other.horizon, other.resolution_s):
+        raise PublishingError(
+            f"it forecasts {spec.horizon} steps of {spec.resolution_s} s from {spec.window}, the version "
+            f"that serves {other.horizon} of {other.resolution_s} s from {other.window}: publish it under "
+            "another name"
+        )
+
+
+def _pin(model: str, stable: int, repository: Repository, settle: Callable[[], None]) -> None:
+    """Label the version that serves, if it is none yet: else a newer folder alone would take its place."""
+    if STABLE in repository.config.served().get(model, _UNLISTED).labels:
+        return
+    with repository.config.changing(model, repository.base_path(model)) as served:
+        was_newest = not served.versions
+        _relabel(served, {STABLE: stable, **served.labels})
+    if was_newest:
+        settle()
 
 
 def promote(model: str, repository: Repository) -> int:
     """Let the canary serve everybody, and keep the version that did so far; answers its number.
 
-    Raises PublishingError where there is no canary, and ConfigError.
+    Raises PublishingError where there is no canary, NoVersionError where its folder is gone, and ConfigError.
     """
     with repository.config.changing(model, repository.base_path(model)) as served:
         labels = dict(served.labels)
@@ -97,26 +140,28 @@ def promote(model: str, repository: Repository) -> int:
         if STABLE in labels:
             labels[PREVIOUS] = labels[STABLE]
         labels[STABLE] = labels.pop(CANARY)
+        version_folder(repository.folder, model, labels[STABLE])
         _relabel(served, labels)
     return labels[STABLE]
 
 
-def roll_back(model: str, repository: Repository) -> tuple[int, int | None]:
+def roll_back(model: str, repository: Repository) -> tuple[int, int]:
     """Withdraw the canary, or where there is none go back to the version before: what went, what serves.
 
-    What went stays in the repository. Raises PublishingError where there is nothing to go back to, and
-    ConfigError.
+    What went stays in the repository. Raises PublishingError where there is nothing to go back to,
+    NoVersionError where its folder is gone, and ConfigError.
     """
     with repository.config.changing(model, repository.base_path(model)) as served:
         labels = dict(served.labels)
-        if CANARY in labels:
+        if {CANARY, STABLE} <= set(labels):
             gone = labels.pop(CANARY)
         elif {PREVIOUS, STABLE} <= set(labels):
             gone, labels[STABLE] = labels[STABLE], labels.pop(PREVIOUS)
         else:
             raise PublishingError(f"{model} has neither a canary nor a version before the one that serves")
+        version_folder(repository.folder, model, labels[STABLE])
         _relabel(served, labels)
-    return gone, labels.get(STABLE)
+    return gone, labels[STABLE]
 
 
 def _relabel(served: Served, labels: dict[str, int]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from tensorflow.core.protobuf import config_pb2
 from tensorflow_serving.apis import prediction_log_pb2
@@ -40,8 +41,13 @@ class LoadedVersion:
         return {node.op for body in bodies for node in body}
 
     def spec(self) -> ForecastSpec:
-        """The spec the version carries."""
-        return ForecastSpec.model_validate_json(self._callable(SIGNATURE, [], SIGNATURE)()[0])
+        """The spec the version carries. Raises ExportCheckError where it carries none."""
+        if SIGNATURE not in self.signatures:
+            raise ExportCheckError(f"signatures are missing: {SIGNATURE}")
+        try:
+            return ForecastSpec.model_validate_json(self._callable(SIGNATURE, [], SIGNATURE)()[0])
+        except (KeyError, ValueError) as error:
+            raise ExportCheckError(f"its {SIGNATURE} cannot be read: {error}") from error
 
     def forecast(
         self, signature: str, spec: ForecastSpec, window: NDArray[np.float32]
@@ -63,9 +69,15 @@ class LoadedVersion:
 
 @contextmanager
 def load_as_server(folder: Path) -> Iterator[LoadedVersion]:
-    """Load a version through a session: the stock server's way, and stricter than `tf.saved_model.load`."""
+    """Load a version through a session: the stock server's way, and stricter than `tf.saved_model.load`.
+
+    Raises ExportCheckError for what is no SavedModel.
+    """
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        meta_graph = tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], str(folder))
+        try:
+            meta_graph = tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], str(folder))
+        except (OSError, RuntimeError, tf.errors.OpError) as error:
+            raise ExportCheckError(f"{folder} cannot be loaded: {error}") from error
         yield LoadedVersion(session, meta_graph)
 
 
@@ -78,7 +90,7 @@ def check_version(folder: Path, expected: ForecastSpec) -> None:
     """
     warmup = warmup_requests(folder)
     with load_as_server(folder) as version:
-        missing = {SIGNATURE, *expected.signatures} - set(version.signatures)
+        missing = {SIGNATURE, PLAIN, COMPILED, *expected.signatures} - set(version.signatures)
         if missing:
             raise ExportCheckError(f"signatures are missing: {', '.join(sorted(missing))}")
         gpu_only = sorted(name for name in version.operations() if name.startswith(_GPU_ONLY))
@@ -99,9 +111,15 @@ def check_version(folder: Path, expected: ForecastSpec) -> None:
 
 
 def warmup_requests(folder: Path) -> list[Any]:
-    """The PredictRequests that a server replays when it loads the version."""
-    records = tf.data.TFRecordDataset(str(folder / WARMUP_FILE)).as_numpy_iterator()
-    return [prediction_log_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
+    """The PredictRequests that a server replays when it loads the version.
+
+    Raises ExportCheckError where they cannot be read.
+    """
+    try:
+        records = list(tf.data.TFRecordDataset(str(folder / WARMUP_FILE)).as_numpy_iterator())
+        return [prediction_log_pb2.PredictionLog.FromString(each).predict_log.request for each in records]
+    except (tf.errors.OpError, DecodeError) as error:
+        raise ExportCheckError(f"its warm-up requests cannot be read: {error}") from error
 
 
 def _varied(window: NDArray[np.float32], batch: int) -> NDArray[np.float32]:

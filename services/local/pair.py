@@ -26,6 +26,10 @@ _KEEPALIVE = "grpc.http2.min_ping_interval_without_data_ms=10000,grpc.keepalive_
 """The gateway may look after its connection, down to one ping in ten seconds."""
 _CONFIG_POLL_S = 1
 """How soon the model server follows what `wattgate publish` and its like write."""
+_INNER = r"{(?:[^{}]|{[^{}]*})*}"
+_ENTRY = re.compile(rf"\bconfig\s*{{(?:[^{{}}]|{_INNER})*}}")
+"""A model of a model config file: nothing in it is nested deeper than its version policy."""
+_BASE_PATH = re.compile(r'base_path: "([^"]*)"')
 _START_TIMEOUT_S = 180.0
 _STOP_TIMEOUT_S = 20.0
 
@@ -83,17 +87,16 @@ class Pair:
         )
 
     def write_model_config(self) -> None:
-        """List every model, unless the file does: which versions serve is then what `publish` made of it."""
-        file, folders = self._home.model_config, [self._models / name for name in self.model_names()]
-        listed = re.findall(r'base_path: "([^"]*)"', file.read_text()) if file.exists() else []
-        if sorted(listed) == sorted(str(folder.absolute()) for folder in folders):
-            return
-        entries = "\n".join(
-            f'  config {{ name: "{folder.name}" base_path: "{folder.absolute()}"'
-            ' model_platform: "tensorflow" }'
-            for folder in folders
-        )
-        file.write_text(f"model_config_list {{\n{entries}\n}}\n")
+        """List every model of the repository; which versions of those listed before serve stays as it was."""
+        file = self._home.model_config
+        before = file.read_text() if file.exists() else ""
+        listed = {path: entry for entry in _ENTRY.findall(before) for path in _BASE_PATH.findall(entry)}
+        entries = []
+        for name in self.model_names():
+            path = str((self._models / name).absolute())
+            new = f'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" }}'
+            entries.append(listed.get(path, new))
+        file.write_text("model_config_list {\n  " + "\n  ".join(entries) + "\n}\n")
 
     def start_gateway(self) -> None:
         """Start the gateway; it becomes ready once the model server is."""

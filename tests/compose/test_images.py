@@ -20,6 +20,7 @@ CODE = {
     "model-server": {"pipelines", "services/core", "services/serving"},
 }
 NEVER = (
+    "pipelines/publishing/",
     "pipelines/training/",
     "services/local/demo.py",
     "services/local/ports.py",

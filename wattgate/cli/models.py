@@ -4,14 +4,17 @@ They work on the model repository and on the config file that model servers read
 (--model_config_file_poll_wait_seconds). They need what training needs: TensorFlow is loaded when they run.
 """
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from pipelines.preprocessing.meter_file import Declared
 from wattgate.cli.local_models import refusals, zone_of
 
 if TYPE_CHECKING:
@@ -54,9 +57,21 @@ def publish(
     config: Config = CONFIG,
     served_as: ServedAs = None,
     tz: Annotated[str | None, typer.Option(help="Zone of times without an offset in the meter file.")] = None,
+    column: Annotated[str | None, typer.Option(help="Header of its column of loads.")] = None,
+    unit: Annotated[Literal["kW", "kWh"], typer.Option(help="What its values are.")] = "kW",
+    labels: Annotated[
+        Literal["start", "end"], typer.Option(help="What of its step a row's time is.")
+    ] = "start",
     margin: Annotated[
         float, typer.Option(min=0, help="Share by which its error may be above the serving version's.")
     ] = 0.02,
+    settle: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds within which model servers read the config file; waited once a model.",
+        ),
+    ] = 10.0,
 ) -> None:
     """Judge a version and, if it is good, serve it to a share of the callers as `canary`.
 
@@ -69,19 +84,28 @@ def publish(
         from pipelines.publishing.publishing import publish as publish_version
 
         name = model or version.resolve().parent.name
-        content, zone = data.read_bytes(), zone_of(tz)
+        content, named, declared = data.read_bytes(), zone_of(tz), Declared(column, unit, labels)
         with Progress(console=_console, transient=True) as bars:
 
-            def judge(folder: Path) -> "Report":
+            def judge(folder: Path, zone: ZoneInfo) -> "Report":
                 task = bars.add_task(f"Forecasting with {folder}", total=None)
 
                 def tell(done: int, windows: int) -> None:
                     bars.update(task, completed=done, total=windows)
 
-                return backtest(folder, content, zone=zone, tell=tell)
+                return backtest(folder, content, zone=named or zone, declared=declared, tell=tell)
+
+            def wait() -> None:
+                bars.add_task("Waiting until model servers know which version serves", total=None)
+                time.sleep(settle)
 
             published = publish_version(
-                version, name, _repository(repository, config, served_as), judge, margin=margin
+                version,
+                name,
+                _repository(repository, config, served_as),
+                judge,
+                margin=margin,
+                settle=wait,
             )
         _console.print(_compared(published.report, published.serving))
         _console.print(f"{name}: version {published.version} is {published.label}.")
@@ -125,7 +149,7 @@ def models(repository: Models = REPOSITORY, config: Config = CONFIG) -> None:
                 ", ".join(found.labels),
                 f"{record.data_until:%F}",
                 f"{record.mae_kw:,.2f}",
-                f"{found.skill:.0%}",
+                "" if found.skill is None else f"{found.skill:.0%}",
             )
         _console.print(table)
 

@@ -71,6 +71,8 @@ class Load:
         self._stop = threading.Event()
         self.statuses: list[int] = []
         self.versions: list[int] = []
+        self.stable: list[int] = []
+        """The version that serves, as the gateway says once a second."""
 
     def __enter__(self):
         self._thread = threading.Thread(target=self._run)
@@ -91,6 +93,8 @@ class Load:
             )
             self.statuses.append(answer.status_code)
             self.versions.append(answer.json().get("model_version"))
+            if len(self.versions) % PER_SECOND == 0:
+                self.stable.append(self.model()["version"]["version"])
 
     def until(self, version: int) -> None:
         """Wait for an answer by that version."""
@@ -130,13 +134,14 @@ def test_refused_published_promoted_and_rolled_back_under_load_without_a_failed_
         assert set(load.versions) == {1}
         assert sorted(path.name for path in (tmp_path / "models" / "gru").iterdir()) == ["1"]
 
-        published = wattgate("publish", MODELS / "gru" / "1", "--data", weeks, "--tz", "UTC")
+        published = wattgate("publish", MODELS / "gru" / "1", "--data", weeks, "--tz", "UTC", "--settle", 3)
         assert published.exit_code == 0, published.output
         assert "version 2 is canary" in published.output
         load.until_serving(1, canary=2)
         load.until(2)
         assert load.model()["canary"]["state"] == "on_trial"
 
+        assert set(load.stable) == {1}  # to nobody was it more than a canary
         assert wattgate("promote", "gru").exit_code == 0
         load.until_serving(2, canary=None)
         listed = wattgate("models")

@@ -30,3 +30,7 @@ def test_a_model_may_be_worse_than_the_serving_one_by_the_margin_alone():
         require_no_loss(report(5.0), report(4.5), margin=0.05)
     with pytest.raises(NotGoodEnoughError):
         require_no_loss(report(np.nan), report(4.5), margin=0.05)
+
+
+def test_a_serving_version_without_figures_is_no_measure():
+    require_no_loss(report(5.0), report(np.nan), margin=0.05)

@@ -38,8 +38,26 @@ def test_what_was_published_outlives_a_restart(pair, tmp_path):
     assert config(tmp_path).read_text() == published
 
 
-def test_a_model_that_is_new_or_gone_is_followed(pair, tmp_path):
+def test_a_model_that_is_new_or_gone_is_followed_and_what_was_published_of_others_stays(pair, tmp_path):
+    gru = f"""config {{
+    name: "gru"
+    base_path: "{tmp_path / "models" / "gru"}"
+    model_platform: "tensorflow"
+    model_version_policy {{
+      specific {{
+        versions: 1
+      }}
+    }}
+    version_labels {{
+      key: "stable"
+      value: 1
+    }}
+  }}"""
+    config(tmp_path).write_text(f"model_config_list {{\n  {gru}\n}}\n")
     pair.write_model_config()
-    (tmp_path / "models" / "gru").rmdir()
+    assert gru in config(tmp_path).read_text()
+    assert 'name: "cnn"' in config(tmp_path).read_text()
+    (tmp_path / "models" / "cnn").rmdir()
     pair.write_model_config()
-    assert "gru" not in config(tmp_path).read_text()
+    assert gru in config(tmp_path).read_text()
+    assert "cnn" not in config(tmp_path).read_text()

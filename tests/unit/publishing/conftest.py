@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -37,9 +38,11 @@ def version(whole, tmp_path) -> Callable[[float], Path]:
 
 
 @pytest.fixture(scope="session")
-def judge() -> Callable[[Path], Report]:
+def judge() -> Callable[[Path, ZoneInfo], Report]:
     rolled = cut(supermarket_load(START, 10, seed=2), TINY)
     outcome_kw = np.lib.stride_tricks.sliding_window_view(rolled.series.kw, TINY.horizon)[
         rolled.starts + TINY.window
     ]
-    return lambda folder: rolled.report(outcome_kw + float((folder / "off_by_kw").read_text()), (), None)
+    return lambda folder, _zone: rolled.report(
+        outcome_kw + float((folder / "off_by_kw").read_text()), (), None
+    )

@@ -106,3 +106,18 @@ def test_others_may_read_the_file(file):
     with ModelConfigFile(file).changing("gru", BASE) as served:
         served.versions = {1}
     assert file.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("policy", ["all {}", "latest { num_versions: 2 }"])
+def test_a_policy_that_names_no_versions_is_not_replaced(file, policy):
+    config = CONFIG.replace("specific { versions: 3 versions: 4 }", policy)
+    file.write_text(config)
+    with pytest.raises(ConfigError, match="cnn is served by a policy"):
+        ModelConfigFile(file).served()
+    assert file.read_text() == config
+
+
+def test_another_way_to_say_the_same_folder_is_the_same_folder(file):
+    with ModelConfigFile(file).changing("gru", Path("/models/../models/gru")) as served:
+        served.versions = {1}
+    assert ModelConfigFile(file).served()["gru"].base_path == "/models/gru"
