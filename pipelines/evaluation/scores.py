@@ -58,11 +58,6 @@ def within(forecast_kw: Kw, outcome_kw: Kw, offsets: IntervalOffsets) -> NDArray
     return inside
 
 
-def coverage(forecast_kw: Kw, outcome_kw: Kw, offsets: IntervalOffsets) -> float:
-    """Share of outcomes within the interval, over all windows and steps."""
-    return float(within(forecast_kw, outcome_kw, offsets).mean())
-
-
 def pinball_kw(forecast_kw: Kw, outcome_kw: Kw, intervals: tuple[IntervalOffsets, ...]) -> float:
     """Mean pinball loss of the forecast, as the median, and of both bounds of each interval.
 

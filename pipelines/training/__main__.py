@@ -2,8 +2,9 @@
 
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import typer
@@ -13,7 +14,8 @@ from rich.table import Table
 
 from pipelines.errors import InvalidSeriesError
 from pipelines.evaluation.gate import NotGoodEnoughError
-from pipelines.preprocessing.meter_file import read_meter_file
+from pipelines.preprocessing.meter_file import Declared, read_meter_file
+from pipelines.preprocessing.series import LoadSeries
 from pipelines.preprocessing.wall_clock import zone_named
 from pipelines.training.errors import ExportCheckError, TooLittleDataError
 from pipelines.training.hyperparameters import Architecture, Hyperparameters
@@ -39,6 +41,11 @@ def main(
     time_zone: Annotated[
         str, typer.Option(help="Zone of times without an offset, and of the daily and weekly rhythm.")
     ] = "Europe/Berlin",
+    column: Annotated[str | None, typer.Option(help="Header of the column of loads.")] = None,
+    unit: Annotated[Literal["kW", "kWh"], typer.Option(help="What the values are.")] = "kW",
+    labels: Annotated[
+        Literal["start", "end"], typer.Option(help="What of its step a row's time is.")
+    ] = "start",
     out: Annotated[Path, typer.Option(help="Model repository to write to.", file_okay=False)] = SHIPPED,
     model: Annotated[Architecture | None, typer.Option(help="Train this one alone.")] = None,
     runs: Annotated[
@@ -47,13 +54,35 @@ def main(
 ) -> None:
     """Train, evaluate and export models as new versions.
 
-    A model that a naive forecast beats on the newest tenth of the data is not exported.
+    A model that a naive forecast beats on the newest tenth of the data is not exported; the exit status is 1.
     """
+    zone, declared = _zone(time_zone), Declared(column, unit, labels)
     try:
-        _run(data, _zone(time_zone), out, runs, (model,) if model else get_args(Architecture))
-    except (InvalidSeriesError, TooLittleDataError, NotGoodEnoughError, ExportCheckError) as error:
+        series = (
+            read_meter_file(data.read_bytes(), zone=zone, declared=declared) if data else supermarket_load()
+        )
+        console.print(f"{data or 'Generated supermarket load'}: {series.kw.size:,} rows")
+        are_written = _run(series, str(data or "generated load"), zone, _Places(out, runs), model)
+    except (InvalidSeriesError, TooLittleDataError) as error:
         typer.echo(f"No model was written for {data or 'the generated load'}: {error}", err=True)
         raise typer.Exit(1) from error
+    if data is None and out == SHIPPED:
+        write_sample(SAMPLE_FILE)
+        console.print(f"sample: {SAMPLE_FILE}")
+    if not are_written:
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where a model and what is kept of its training go."""
+
+    repository: Path
+    runs: Path
+
+
+def _read(data: Path, zone: ZoneInfo, declared: Declared) -> LoadSeries:
+    return read_meter_file(data.read_bytes(), zone=zone, declared=declared)
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -63,10 +92,10 @@ def _zone(name: str) -> ZoneInfo:
         raise typer.BadParameter(str(error), param_hint="--time-zone") from error
 
 
-def _run(data: Path | None, zone: ZoneInfo, out: Path, runs: Path, models: tuple[Architecture, ...]) -> None:
-    series = read_meter_file(data.read_bytes(), zone=zone) if data else supermarket_load()
-    console.print(f"{data or 'Generated supermarket load'}: {series.kw.size:,} rows")
-
+def _run(
+    series: LoadSeries, source: str, zone: ZoneInfo, places: _Places, model: Architecture | None
+) -> bool:
+    """Train both models, or the one named; whether each was good enough to be written."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when tensorflow is imported, below
     import tensorflow as tf
 
@@ -77,22 +106,25 @@ def _run(data: Path | None, zone: ZoneInfo, out: Path, runs: Path, models: tuple
     hyperparameters = Hyperparameters()
     dataset = prepare(series, zone, hyperparameters)
     began = time.monotonic()
+    names: tuple[Architecture, ...] = (model,) if model else get_args(Architecture)
     outcomes: dict[str, Outcome] = {}
     with _bars() as bars:
-        for name in models:
+        for name in names:
             bar = _Bar(bars, name, hyperparameters.epochs)
-            outcomes[name] = train(name, dataset, hyperparameters, out, bar.tell)
-            bar.finish()
-
-    console.print(_table(outcomes))
-    source = str(data or "generated load")
-    for model, outcome in outcomes.items():
-        run = write_run(runs, model, source, hyperparameters, outcome)
-        console.print(f"{model}: {outcome.folder}, run {run}", soft_wrap=True)
-    if data is None and out == SHIPPED:
-        write_sample(SAMPLE_FILE)
-        console.print(f"sample: {SAMPLE_FILE}")
+            try:
+                outcome = train(name, dataset, hyperparameters, places.repository, bar.tell)
+            except (NotGoodEnoughError, ExportCheckError) as error:
+                typer.echo(f"{name} was not written: {error}", err=True)
+                continue
+            finally:
+                bar.finish()
+            outcomes[name] = outcome
+            run = write_run(places.runs, name, source, hyperparameters, outcome)
+            console.print(f"{name}: {outcome.folder}, run {run}", soft_wrap=True)
+    if outcomes:
+        console.print(_table(outcomes))
     console.print(f"Took {(time.monotonic() - began) / 60:.1f} minutes.")
+    return len(outcomes) == len(names)
 
 
 def _bars() -> Progress:
@@ -140,8 +172,9 @@ def _table(outcomes: dict[str, "Outcome"]) -> Table:
     for name, report in reports.items():
         table.add_row(name, f"{report.mae_kw:,.2f}", f"{report.rmse_kw:,.2f}")
     for level in (80, 95):
-        shares = [f"{getattr(report, f'coverage_{level}'):.1%}" for report in reports.values()]
-        table.add_row(f"within {level} %", "", "", *shares)
+        shares = [getattr(report, f"coverage_{level}") for report in reports.values()]
+        if None not in shares:
+            table.add_row(f"within {level} %", "", "", *(f"{share:.1%}" for share in shares))
     return table
 
 

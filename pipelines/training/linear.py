@@ -38,24 +38,25 @@ class LinearPath:
         )
 
 
-def best_linear_path(
-    windows: Windows, fitted_on: Starts, judged_on: Starts, hyperparameters: Hyperparameters
-) -> LinearPath:
-    """Of all that the hyperparameters name, the one with the least mean absolute error where it is judged."""
-    sums = _Sums.of(windows, fitted_on, max(hyperparameters.linear_steps))
-    unseen, outcome = windows.history(judged_on), windows.targets(judged_on)
+@dataclass(frozen=True)
+class LinearPaths:
+    """All that the hyperparameters name, fitted on the same windows."""
 
-    def mae(path: LinearPath) -> float:
-        return float(np.abs(path.forecast(unseen) - outcome).mean())
+    windows: Windows
+    paths: tuple[LinearPath, ...]
 
-    return min(
-        (
-            sums.solved(steps, penalty)
-            for steps in hyperparameters.linear_steps
-            for penalty in hyperparameters.ridge_penalties
-        ),
-        key=mae,
-    )
+    @classmethod
+    def fitted(cls, windows: Windows, fitted_on: Starts, hyperparameters: Hyperparameters) -> Self:
+        """Of as many steps as the window has at most."""
+        lengths = sorted({min(steps, windows.window) for steps in hyperparameters.linear_steps})
+        sums = _Sums.of(windows, fitted_on, lengths[-1])
+        penalties = hyperparameters.ridge_penalties
+        return cls(windows, tuple(sums.solved(steps, each) for steps in lengths for each in penalties))
+
+    def best(self, judged_on: Starts) -> LinearPath:
+        """The one with the least mean absolute error on these windows."""
+        unseen, outcome = self.windows.history(judged_on), self.windows.targets(judged_on)
+        return min(self.paths, key=lambda path: float(np.abs(path.forecast(unseen) - outcome).mean()))
 
 
 def linear_path_like(path: LinearPath, windows: Windows, fitted_on: Starts) -> LinearPath:

@@ -25,7 +25,7 @@ from pipelines.training.export import COMPILED, PLAIN, export_model, write_versi
 from pipelines.training.fitting import Epoch, Progress, fit, predict
 from pipelines.training.hyperparameters import Architecture, Hyperparameters
 from pipelines.training.intervals import interval_offsets
-from pipelines.training.linear import LinearPath, best_linear_path, linear_path_like
+from pipelines.training.linear import LinearPath, LinearPaths, linear_path_like
 from pipelines.training.provenance import code_version, data_sha256, package_versions
 from pipelines.training.windows import Split, Windows, fit_features, split_by_time
 
@@ -81,16 +81,15 @@ def prepare(series: LoadSeries, zone: ZoneInfo, hyperparameters: Hyperparameters
     features = fit_features(series, hyperparameters, zone, rows=seen)
     windows = Windows(series, features, zone, hyperparameters)
     seen_s = int(series.times_s[seen - 1] - series.times_s[0])
-    linear = best_linear_path(windows, split.train, split.validation, hyperparameters)
-    final = best_linear_path(windows, split.train, split.held_back, hyperparameters)
+    paths = LinearPaths.fitted(windows, split.train, hyperparameters)
     return Dataset(
         series,
         zone,
         split,
         windows,
         tuple(cycle for cycle, length_s in CYCLES.items() if seen_s >= length_s),
-        linear,
-        linear_path_like(final, windows, split.everything),
+        paths.best(split.validation),
+        linear_path_like(paths.best(split.held_back), windows, split.everything),
     )
 
 
@@ -166,12 +165,12 @@ def _record(dataset: Dataset, hyperparameters: Hyperparameters, report: Report) 
         observed=Observed(
             min_kw=float(series.kw.min()),
             max_kw=float(series.kw.max()),
-            longest_flat_steps=_longest_flat(series),
+            longest_flat_steps=longest_flat(series),
         ),
     )
 
 
-def _longest_flat(series: LoadSeries) -> int:
+def longest_flat(series: LoadSeries) -> int:
     """Longest run of identical values, steps."""
     changes = np.flatnonzero(np.diff(series.kw))
     return int(np.diff(np.concatenate([[-1], changes, [series.kw.size - 1]])).max())

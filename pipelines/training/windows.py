@@ -41,6 +41,12 @@ def split_by_time(starts: Starts, hyperparameters: Hyperparameters) -> Split:
     A window whose horizon crosses a border belongs to no part. History may reach back over a border, as
     it does when serving. Raises TooLittleDataError where a part stays empty.
     """
+    if not starts.size:
+        hp = hyperparameters
+        raise TooLittleDataError(
+            f"too little data: no window of {hp.window} steps of {hp.resolution_s / 60:g} minutes and the "
+            f"{hp.horizon} after it is without a gap"
+        )
     shares = hyperparameters.shares
     first_target = starts + hyperparameters.window
     last_target = first_target + hyperparameters.horizon - 1

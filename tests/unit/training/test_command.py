@@ -1,11 +1,16 @@
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
+from pipelines.evaluation.gate import NotGoodEnoughError
 from pipelines.training import __main__ as command
+from pipelines.training import runs, training
 from pipelines.training.supermarket import START, supermarket_load
 from tests.unit.training.conftest import TINY
 
@@ -63,3 +68,41 @@ def test_an_unknown_zone_is_refused(tmp_path):
     result = run("--time-zone", "Europe/Atlantis", "--out", str(tmp_path / "out"))
     assert result.exit_code == 2
     assert "Europe/Atlantis" in result.output
+
+
+def test_a_model_that_is_not_good_enough_is_named_and_the_other_one_kept(tiny, tmp_path, monkeypatch):
+    def only_cnn(name, *_):
+        if name == "gru":
+            raise NotGoodEnoughError("last week alone has less")
+        return outcome
+
+    outcome = SimpleNamespace(
+        folder=tmp_path / "cnn" / "1",
+        report=SimpleNamespace(naive={}, mae_kw=1.0, rmse_kw=2.0, coverage_80=None, coverage_95=0.95),
+    )
+    monkeypatch.setattr(training, "train", only_cnn)
+    monkeypatch.setattr(training, "prepare", lambda *_: None)
+    monkeypatch.setattr(runs, "write_run", lambda *_: tmp_path / "run")
+    result = run(
+        "--data", str(meter_file(tmp_path, 96)), "--time-zone", "UTC", "--out", str(tmp_path / "out")
+    )
+    assert result.exit_code == 1
+    assert "gru was not written: last week alone has less" in result.output
+    assert f"cnn: {tmp_path / 'cnn' / '1'}" in result.output
+
+
+def test_wattgate_train_is_this_command():
+    shown = subprocess.run(
+        [sys.executable, "-m", "wattgate", "train", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "--time-zone" in shown
+
+
+def test_a_file_in_other_words_is_taken_as_declared(tiny, tmp_path):
+    file = meter_file(tmp_path, 700)
+    file.write_text(file.read_text().replace("Wert (kW)", "Bezug"))
+    result = run(
+        "--data", str(file), "--time-zone", "UTC", "--column", "Bezug", "--unit", "kWh", "--labels", "end"
+    )
+    assert "700 rows" in " ".join(result.output.split())
+    assert "too little data" in result.output

@@ -9,13 +9,15 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from pipelines.postprocessing import denormalise
 from pipelines.preprocessing.features import known_input
+from pipelines.preprocessing.series import LoadSeries
 from pipelines.spec import SIGNATURE
+from pipelines.training import training
 from pipelines.training.architectures import build
 from pipelines.training.checks import check_version, load_as_server, warmup_requests
 from pipelines.training.errors import ExportCheckError
 from pipelines.training.export import COMPILED, PLAIN, WARMUP_FILE, export_model, write_version
-from pipelines.training.fitting import fit, predict
-from pipelines.training.training import train
+from pipelines.training.fitting import Epoch, fit, predict
+from pipelines.training.training import longest_flat, train
 from tests.unit.training.conftest import TINY
 
 
@@ -181,4 +183,33 @@ def test_four_weeks_go_round_the_day_and_the_week_and_not_the_year(tiny_dataset)
 def test_what_the_loads_were_is_told(tiny_run):
     observed, kw = tiny_run.spec.training.observed, tiny_run.dataset.series.kw
     assert (observed.min_kw, observed.max_kw) == (kw.min(), kw.max())
-    assert observed.longest_flat_steps >= 1
+    assert observed.longest_flat_steps == longest_flat(tiny_run.dataset.series)
+
+
+@pytest.mark.parametrize(
+    ("kw", "longest"), [([1, 2, 3], 1), ([5, 5, 1, 1, 1, 2], 3), ([4, 4], 2), ([2, 1, 1], 2)]
+)
+def test_the_longest_run_of_identical_values_is_found(kw, longest):
+    series = LoadSeries(np.arange(len(kw), dtype=np.int64) * 900, np.array(kw, dtype=np.float64))
+    assert longest_flat(series) == longest
+
+
+def test_what_is_shipped_was_fitted_on_everything_and_what_is_judged_was_not(
+    tiny_dataset, tmp_path, monkeypatch
+):
+    fitted = []
+
+    def no_fit(model, _windows, on, validation, **_):
+        fitted.append((model, on, validation))
+        return [Epoch(0, None, 1.0)]
+
+    monkeypatch.setattr(training, "fit", no_fit)
+    outcome = train("cnn", tiny_dataset, TINY, tmp_path, lambda stage, progress: None)
+    split = tiny_dataset.split
+    (judged, on, validation), (shipped, everything, unwatched) = fitted
+    assert (on is split.train, validation is split.validation, unwatched) == (True, True, None)
+    assert np.array_equal(everything, split.everything)
+    for model, path in ((judged, tiny_dataset.linear), (shipped, tiny_dataset.final_linear)):
+        assert np.array_equal(model.get_layer("linear").get_weights()[0], path.kernel.astype("f4"))
+    assert not np.array_equal(tiny_dataset.linear.kernel, tiny_dataset.final_linear.kernel)
+    assert outcome.spec.linear == tiny_dataset.final_linear.in_kw(tiny_dataset.windows.load)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines.evaluation.scores import coverage
+from pipelines.evaluation.scores import within
 from pipelines.training.intervals import interval_offsets
 
 
@@ -10,8 +10,8 @@ def test_intervals_hold_their_level_on_errors_they_were_not_made_from():
     step_std = np.array([1.0, 2.0, 4.0])
     seen, unseen = rng.normal(size=(2, 4000, 3)) * step_std
     narrow, wide = interval_offsets(np.zeros_like(seen), seen, (0.8, 0.95))
-    assert coverage(np.zeros_like(unseen), unseen, narrow) == pytest.approx(0.80, abs=0.02)
-    assert coverage(np.zeros_like(unseen), unseen, wide) == pytest.approx(0.95, abs=0.02)
+    assert within(np.zeros_like(unseen), unseen, narrow).mean() == pytest.approx(0.80, abs=0.02)
+    assert within(np.zeros_like(unseen), unseen, wide).mean() == pytest.approx(0.95, abs=0.02)
     assert narrow.upper_kw == pytest.approx(1.2816 * step_std, rel=0.08)
     assert narrow.lower_kw == pytest.approx(-1.2816 * step_std, rel=0.08)
 

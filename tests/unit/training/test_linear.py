@@ -7,7 +7,7 @@ from pipelines.preprocessing.series import LoadSeries
 from pipelines.preprocessing.windows import whole_windows
 from pipelines.spec import Feature
 from pipelines.training.hyperparameters import Hyperparameters
-from pipelines.training.linear import LinearPath, best_linear_path, linear_path_like
+from pipelines.training.linear import LinearPath, LinearPaths, linear_path_like
 from pipelines.training.supermarket import ZONE
 from pipelines.training.windows import Windows, fit_features, split_by_time
 
@@ -20,7 +20,7 @@ def test_a_load_that_obeys_a_linear_rule_is_forecast_exactly():
     features = fit_features(load, SMALL, ZONE, rows=300)
     windows = Windows(load, features, ZONE, SMALL)
     split = split_by_time(whole_windows(load, SMALL), SMALL)
-    path = best_linear_path(windows, split.train, split.validation, SMALL)
+    path = LinearPaths.fitted(windows, split.train, SMALL).best(split.validation)
     assert path.penalty == min(SMALL.ridge_penalties)  # no noise, nothing to hold back
     errors = path.forecast(windows.history(split.test)) - windows.targets(split.test)
     assert np.abs(errors).max() < 1e-3
@@ -48,7 +48,7 @@ def test_fitted_on_other_windows_it_keeps_its_steps_and_penalty():
     load = LoadSeries(np.arange(400, dtype=np.int64) * 900, np.random.default_rng(3).normal(50, 9, 400))
     windows = Windows(load, fit_features(load, SMALL, ZONE, rows=300), ZONE, SMALL)
     split = split_by_time(whole_windows(load, SMALL), SMALL)
-    path = best_linear_path(windows, split.train, split.validation, SMALL)
+    path = LinearPaths.fitted(windows, split.train, SMALL).best(split.validation)
     again, wider = (linear_path_like(path, windows, starts) for starts in (split.train, split.everything))
     assert again.kernel == pytest.approx(path.kernel)
     assert (wider.kernel.shape, wider.penalty) == (path.kernel.shape, path.penalty)

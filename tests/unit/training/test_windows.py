@@ -56,6 +56,11 @@ def test_a_part_without_windows_is_an_error_that_says_so():
         split_by_time(starts, SMALL)
 
 
+def test_no_window_at_all_is_an_error_that_says_what_is_needed():
+    with pytest.raises(TooLittleDataError, match="no window of 4 steps of 15 minutes"):
+        split_by_time(whole_windows(series(list(range(5))), SMALL), SMALL)
+
+
 def test_normalisation_sees_only_the_rows_it_may():
     load = series(list(range(100)))
     features = fit_features(load, SMALL, ZONE, rows=11)
