@@ -77,11 +77,7 @@ def known_input(spec: ForecastSpec) -> NDArray[np.float32]:
 
 def model_input(window: LoadSeries, spec: ForecastSpec) -> NDArray[np.float32]:
     """The tensor of one window, evenly spaced: shape (1, window, feature), normalised."""
-    times = (int(window.times_s[0]), window.times_s.size, spec.resolution_s)
-    filled = _calendar(times, spec.scaling, spec.time_zone).copy()
-    load = spec.load
-    filled[:, spec.features.index(load)] = (window.kw - load.mean) / load.std
-    return filled[np.newaxis]
+    return _filled(_calendar(_times([window], spec), spec.scaling, spec.time_zone), window, spec)
 
 
 def batch_input(windows: Sequence[LoadSeries], spec: ForecastSpec) -> NDArray[np.float32]:
@@ -89,9 +85,38 @@ def batch_input(windows: Sequence[LoadSeries], spec: ForecastSpec) -> NDArray[np
 
     Its first rows are theirs; the last is repeated up to a size that the model is compiled for.
     """
-    inputs = [model_input(window, spec) for window in windows]
+    times = _times(windows, spec)
+    start_s, steps, step_s = times
+    if steps <= _FAR * spec.window:
+        calendar = _calendar(times, spec.scaling, spec.time_zone)
+        firsts = [(int(window.times_s[0]) - start_s) // step_s for window in windows]
+        inputs = [
+            _filled(calendar[first : first + spec.window], window, spec)
+            for first, window in zip(firsts, windows, strict=True)
+        ]
+    else:
+        inputs = [model_input(window, spec) for window in windows]
     size = next((size for size in spec.batch_sizes if size >= len(inputs)), len(inputs))
     return np.concatenate([*inputs, *[inputs[-1]] * (size - len(inputs))]) if size > 1 else inputs[0]
+
+
+def _times(windows: Sequence[LoadSeries], spec: ForecastSpec) -> tuple[int, int, int]:
+    """Start of the first step of all windows, steps up to the last, and their length."""
+    start_s = min(int(window.times_s[0]) for window in windows)
+    last_s = max(int(window.times_s[-1]) for window in windows)
+    return start_s, (last_s - start_s) // spec.resolution_s + 1, spec.resolution_s
+
+
+def _filled(calendar: NDArray[np.float32], window: LoadSeries, spec: ForecastSpec) -> NDArray[np.float32]:
+    """A window's tensor of its calendar."""
+    filled = calendar.copy()
+    load = spec.load
+    filled[:, spec.features.index(load)] = (window.kw - load.mean) / load.std
+    return filled[np.newaxis]
+
+
+_FAR = 2
+"""Windows that are apart by more of their length than that share no calendar."""
 
 
 @lru_cache(maxsize=32)

@@ -42,7 +42,7 @@ RULES: dict[str, Rule] = {
     "POST /predict": _FORECAST,
     "POST /predict/{model}": _FORECAST,
     "POST /v1/models/{model}:forecast": _FORECAST,
-    "POST /v1/models/{model}:backtest": _FORECAST,
+    "POST /v1/models/{model}:backtest": Rule(FORECAST, "content"),
     "GET /v1/models": _READS,
     "GET /v1/models/{model}": _READS,
     "GET /v1/users": _ADMIN,

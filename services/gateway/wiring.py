@@ -100,7 +100,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             engine,
             admission,
             predictor,
-            Backtester(predictor, settings.timeout_s),
+            Backtester(predictor, quotas, settings.timeout_s),
         )
     finally:
         for watch in watches:

@@ -17,8 +17,17 @@ from services.gateway.observed import Edge
 from services.gateway.rest.headers import AS_TEXT
 from services.gateway.rest.problems import MEDIA_TYPE
 
-_FORECAST = re.compile(rb"(?:/predict(?:/([^/?]*))?|/v1/models/([^/?]*):forecast)(?:\?.*)?", re.DOTALL)
-_TEMPLATES = {None: "POST /predict", 1: "POST /predict/{model}", 2: "POST /v1/models/{model}:forecast"}
+_FORECAST = re.compile(
+    rb"(?:/predict(?:/([^/?]*))?|/v1/models/([^/?]*):forecast|/v1/models/([^/?]*):backtest)(?:\?.*)?",
+    re.DOTALL,
+)
+"""Backtests are many forecasts."""
+_TEMPLATES = {
+    None: "POST /predict",
+    1: "POST /predict/{model}",
+    2: "POST /v1/models/{model}:forecast",
+    3: "POST /v1/models/{model}:backtest",
+}
 
 TASK, IS_GONE = "wattgate.task", "wattgate.is_gone"
 """Keys of a request's scope: the task that answers it, and whether its caller went away."""
@@ -80,7 +89,7 @@ def doorway(app: ASGIApp, admission: Admission) -> ASGIApp:
             await app(scope, receive_outside, send)
         except asyncio.CancelledError:
             if IS_GONE not in scope:  # the server's patience with calls in flight is over
-                stopping = StoppingError("The gateway stops before the forecast is ready; try again")
+                stopping = StoppingError("The gateway stops before the answer is ready; try again")
                 headers = {"Retry-After": str(stopping.retry_after_s)}
                 await JSONResponse(as_problem(stopping), stopping.http, headers, media_type=MEDIA_TYPE)(
                     scope, receive, send
