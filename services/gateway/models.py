@@ -88,6 +88,8 @@ class ModelState:
     """Why it does not answer now; None when it does."""
     canary: CanaryModel | None = None
     """The version labelled canary, once it answered rightly."""
+    is_labelled: bool = False
+    """Whether the version is the one labelled stable, so that it can be asked for by that."""
 
 
 class Models:
@@ -100,6 +102,8 @@ class Models:
         self._server = server
         self._timeout_s = timeout_s
         self._terms = terms
+        self._trials: dict[tuple[str, int], Trial] = {}
+        """Of every version that was ever on trial: one given up stays so."""
         self._warned: set[tuple[str, int]] = set()
         self._states = {name: ModelState(name, None, "The model has not been asked yet") for name in names}
         self.changed = asyncio.Event()
@@ -154,8 +158,14 @@ class Models:
         """Learn a model's newest version and whether it answers its known request."""
         state = self._states[name]
         try:
-            model, label = await self._stable(name, state.model)
-            self._become(ModelState(name, model, None, await self._canary(model, label, state.canary)))
+            model, labels = await self._stable(name, state.model)
+            known = self._states[name].canary
+            if known and known.model.version != labels.get(CANARY):
+                known = None
+            fresh = ModelState(name, model, None, known, labels.get(STABLE) == model.version)
+            # First: whatever becomes of the canary, this is who answers.
+            self._become(fresh)
+            self._become(replace(fresh, canary=await self._canary(model, labels.get(CANARY), known)))
         except ServiceError as error:
             self._become(replace(self._states[name], problem=str(error)))
             if str(error) != state.problem:
@@ -174,41 +184,51 @@ class Models:
             self.changed.set()
             self.changed = asyncio.Event()
 
-    async def _stable(self, name: str, current: ServedModel | None) -> tuple[ServedModel, int | None]:
-        """The version to ask, and the one to try: a bad new one does not take the good old one down."""
+    async def _stable(self, name: str, current: ServedModel | None) -> tuple[ServedModel, dict[str, int]]:
+        """The version to ask, and the labels: a bad new version does not take the good old one down."""
         versions = await self._server.available_versions(name, timeout_s=self._timeout_s)
-        labels = await self._server.labels(name, timeout_s=self._timeout_s)
+        labels = dict(await self._server.labels(name, timeout_s=self._timeout_s))
         stable, canary = labels.get(STABLE), labels.get(CANARY)
         if canary == stable or canary not in versions:
             canary = None
+            labels.pop(CANARY, None)
         for version in sorted(versions, key=lambda version: (version == stable, version), reverse=True):
             if version == canary:
                 continue
             if current and current.version == version and await self._answers_rightly(current):
-                return current, canary
+                return current, labels
             model = await self._read(name, version)
             if model is not None:
-                return model, canary
+                return model, labels
         raise ModelFailedError("No version answers its known request rightly")
 
     async def _canary(
-        self, stable: ServedModel, version: int | None, current: CanaryModel | None
+        self, stable: ServedModel, version: int | None, known: CanaryModel | None
     ) -> CanaryModel | None:
-        """The version on trial with what is known of it, or a new one that answers rightly."""
+        """The version on trial; None where there is none, or none that can be tried."""
         if version is None or not self._terms.share:
             return None
-        if current and current.model.version == version:
-            if current.trial.problem is None and not await self._answers_rightly(current.model):
-                current.trial.give_up("it does not answer its known request rightly any more")
-            return current
+        trial = self._trials.setdefault((stable.name, version), Trial(stable.name, version, self._terms))
+        try:
+            if known is None:
+                known = await self._read_canary(stable, version, trial)
+            elif trial.problem is None and not await self._answers_rightly(known.model):
+                trial.give_up("it does not answer its known request rightly any more")
+        except VersionGoneError:
+            return None
+        except ServiceError as error:  # the stable version just answered, so it is this one's fault
+            trial.failed(error)
+        if known and not comparable(known.model.spec, stable.spec):
+            self._warn_once(stable.name, version, "is not of the stable version's shape, so it is not tried")
+            return None
+        return known
+
+    async def _read_canary(self, stable: ServedModel, version: int, trial: Trial) -> CanaryModel | None:
         model = await self._read(stable.name, version)
         if model is None:
             return None
-        if not comparable(model.spec, stable.spec):
-            self._warn_once(stable.name, version, "is not of the stable version's shape, so it is not tried")
-            return None
         log.info("model %s: version %d is on trial", stable.name, version)
-        return CanaryModel(model, Trial(stable.name, version, self._terms))
+        return CanaryModel(model, trial)
 
     async def _read(self, name: str, version: int) -> ServedModel | None:
         """A version with its spec and the signature to ask; None where it does not answer rightly."""

@@ -30,6 +30,9 @@ from services.gateway.models import Models, ModelServer, ServedModel, VersionGon
 
 T = TypeVar("T")
 
+FAIR_S = 0.5
+"""A version on trial that has less time than that and does not answer in it is not to blame."""
+
 _LARGE_BYTES = 256 * 1024
 """Histories above this are read in a thread: a week takes a millisecond, 10 MiB a good part of a second."""
 
@@ -126,22 +129,32 @@ class Predictor:
     ) -> list[Prediction]:
         """Ask the version on trial, and the stable one to compare with and to have its answer in time."""
         stable = self.models.served(canary.name)
-        tried, known = await asyncio.gather(
-            self._ask(canary, windows, left_s / 2),
-            self._ask(stable, windows, left_s),
-            return_exceptions=True,
-        )
-        if not isinstance(tried, BaseException):
-            known_kw = None if isinstance(known, BaseException) else _loads_kw(known)
-            trial.answered(_loads_kw(tried), known_kw, stable.spec.load.std)
-            return tried
-        if not isinstance(tried, ServiceError):
-            raise tried
-        if not isinstance(tried, VersionGoneError):  # else it was withdrawn, not at fault
-            trial.failed(tried)
-        if isinstance(known, BaseException):
-            raise known
-        return known
+        half = Deadline.after(left_s / 2)
+        tried = asyncio.ensure_future(self._ask(canary, windows, left_s / 2))
+        known = asyncio.ensure_future(self._ask(stable, windows, left_s))
+        try:
+            await asyncio.wait([tried])
+            error = tried.exception()
+            if error is None:
+                # What there is to compare with by then: nobody waits for more.
+                await asyncio.wait([known], timeout=max(half.left_s, 0))
+                has_known = known.done() and known.exception() is None
+                known_kw = _loads_kw(known.result()) if has_known else None
+                trial.answered(_loads_kw(tried.result()), known_kw, stable.spec.load.std)
+                return tried.result()
+            if not isinstance(error, ServiceError):
+                raise error
+            answer = await known
+            # Only now: where neither answers it is not the canary's fault, nor where it had no time or was
+            # withdrawn.
+            is_rushed = isinstance(error, DeadlineError) and left_s / 2 < FAIR_S
+            if not (is_rushed or isinstance(error, VersionGoneError)):
+                trial.failed(error)
+            return answer
+        finally:
+            for asked in (tried, known):
+                asked.cancel()
+            await asyncio.gather(tried, known, return_exceptions=True)
 
     async def _ask(self, model: ServedModel, windows: Sequence[Window], timeout_s: float) -> list[Prediction]:
         loads = [window.load for window in windows]

@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     """Share of the callers who are answered by the version labelled `canary`, where there is one: always the
     same ones. What it cannot answer the version labelled `stable` does."""
     canary_max_difference: PositiveFloat = 0.5
-    """Mean difference of its forecasts from the stable version's, in standard deviations of the load, above
+    """Median difference of its forecasts from the stable version's, in standard deviations of the load, above
     which it is given up."""
 
     timeout_s: PositiveFloat = 3.0

@@ -59,8 +59,14 @@ class TensorFlowServing(TensorServer):
         answers = await self._balancer.call_each(
             GET_MODEL_STATUS, request.SerializeToString(), timeout_s=timeout_s
         )
-        # A label that a server does not know is an error of its own there, and no news here.
-        return set().union(*(_available(answer) for answer in answers if isinstance(answer, bytes)))
+        found = [_available(answer) for answer in answers if isinstance(answer, bytes)]
+        if not found:
+            for error in answers:
+                # That a server does not know the label is an answer; anything else is none.
+                assert isinstance(error, grpc.aio.AioRpcError)  # noqa: S101 - there was no other answer
+                if error.code() not in _OF_THE_REQUEST:
+                    raise ours(error, timeout_s) from error
+        return set().union(*found)
 
     async def predict(
         self,

@@ -20,6 +20,7 @@ from services.core.errors import (
 )
 from services.core.telemetry.calls import caller, note
 from services.gateway.adapters.tfserving import TensorFlowServing, shown
+from services.gateway.models import STABLE
 from services.gateway.rpc.calls import Context, deadline_of
 from services.gateway.wiring import Gateway
 from wattgate.tfserving.methods import (
@@ -32,6 +33,7 @@ from wattgate.tfserving.methods import (
 )
 from wattgate.tfserving.v1 import get_model_metadata_pb2, get_model_status_pb2, predict_pb2, tensor_pb2
 from wattgate.tfserving.v1.model_pb2 import ModelSpec
+from wattgate.tfserving.v1.predict_pb2 import PredictRequest
 
 _MAX_QUESTION_BYTES = 64 * 1024
 """Of a request that only names things."""
@@ -131,7 +133,18 @@ class _PassThrough:
             raise
         gateway.quotas.take(caller(), _windows(sent.message))
         async with gateway.admission.place(deadline):
-            return await tfserving.forward(PREDICT, sent.raw, timeout_s=deadline.for_upstream_s())
+            raw = sent.raw + self._stable(spec)
+            return await tfserving.forward(PREDICT, raw, timeout_s=deadline.for_upstream_s())
+
+    def _stable(self, spec: ModelSpec) -> bytes:
+        """What makes a request that names no version one for the stable version, where one is labelled so.
+
+        The model server's own choice is the newest, which may be a canary. Messages one after the other are
+        one: the later's fields count (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
+        """
+        if spec.WhichOneof("version_choice") or not self._gateway.models.state(spec.name).is_labelled:
+            return b""
+        return PredictRequest(model_spec=ModelSpec(version_label=STABLE)).SerializeToString()
 
     async def metadata(self, sent: _Sent, context: Context) -> bytes:
         """GetModelMetadata."""

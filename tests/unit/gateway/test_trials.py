@@ -1,15 +1,18 @@
 """A version on trial, over a model server that can be told what to answer."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
+from pipelines.spec import SIGNATURE
 from services.core.deadline import Deadline
 from services.core.errors import DeadlineError, ModelFailedError, ModelUnavailableError
 from services.core.telemetry import calls
 from services.gateway.admission import Admission
 from services.gateway.canary import Terms
+from services.gateway.fleet import Fleet, Meter
 from services.gateway.models import Models
 from services.gateway.predict import EvenSeries, Predictor
 from tests.data import MONDAY, plausible_kw
@@ -22,6 +25,13 @@ STABLE_KW, CANARY_KW = 100.0, 101.0
 @dataclass
 class Labelled(FakeModelServer):
     labelled: dict[str, int] = field(default_factory=dict)
+    takes_s: dict[int, float] = field(default_factory=dict)
+    timeouts_s: dict[int, float] = field(default_factory=dict)
+
+    async def predict(self, model, version, signature, inputs, output, *, timeout_s):
+        self.timeouts_s[version] = timeout_s
+        await asyncio.sleep(self.takes_s.get(version, 0))
+        return await super().predict(model, version, signature, inputs, output, timeout_s=timeout_s)
 
     async def labels(self, model, *, timeout_s):
         return self.labelled
@@ -41,11 +51,11 @@ async def predictor_of(server, *, share=1.0):
     return Predictor(models, server, Admission(8, 64, 1.0))
 
 
-async def forecast(predictor, caller="ada"):
+async def forecast(predictor, caller="ada", *, timeout_s=2.0):
     calls.begin(None)
     calls.note_caller(caller)
     history = EvenSeries(MONDAY, np.array(plausible_kw(672)))
-    return await predictor.predict("gru", history, Deadline.after(1.0))
+    return await predictor.predict("gru", history, Deadline.after(timeout_s))
 
 
 def trial(predictor):
@@ -181,3 +191,87 @@ async def test_where_the_stable_version_is_broken_another_one_answers_but_not_th
     server.versions[1]["serving_default"] = ZERO + 5
     predictor = await predictor_of(server, share=0.001)
     assert predictor.models.served("gru").version == 0
+
+
+@pytest.mark.parametrize("error", [DeadlineError("it hangs"), ModelUnavailableError("away")])
+async def test_a_canary_that_cannot_be_read_leaves_the_model_ready_and_is_given_up(error):
+    server = two_versions()
+    server.versions[2][SIGNATURE] = error
+    predictor = await predictor_of(server)
+    assert predictor.models.ready
+    assert (await forecast(predictor)).model.version == 1
+    for _ in range(2):
+        await predictor.models.refresh("gru")
+    del server.versions[2][SIGNATURE]
+    server.versions[2] = two_versions().versions[2]
+    await predictor.models.refresh("gru")
+    assert "3 of its last 3 calls failed" in trial(predictor).problem
+
+
+async def test_one_that_was_given_up_stays_so_though_it_was_away_for_a_while():
+    server = two_versions()
+    predictor = await predictor_of(server)
+    trial(predictor).give_up("tried enough")
+    away = server.versions.pop(2)
+    await predictor.models.refresh("gru")
+    assert predictor.models.state("gru").canary is None
+    server.versions[2] = away
+    await predictor.models.refresh("gru")
+    assert trial(predictor).problem == "tried enough"
+
+
+async def test_an_outage_of_both_versions_is_not_the_canarys_fault():
+    server = two_versions()
+    predictor = await predictor_of(server)
+    for version in (1, 2):
+        server.versions[version]["serving_default"] = ModelUnavailableError("away")
+    for _ in range(5):
+        with pytest.raises(ModelUnavailableError):
+            await forecast(predictor)
+    assert trial(predictor).problem is None
+
+
+async def test_a_caller_in_a_hurry_does_not_end_a_trial():
+    server = two_versions()
+    predictor = await predictor_of(server)
+    server.versions[2]["serving_default"] = DeadlineError("late")
+    for _ in range(5):
+        assert (await forecast(predictor, timeout_s=0.9)).model.version == 1
+    assert trial(predictor).problem is None
+
+
+async def test_a_canary_has_half_of_the_time_and_the_stable_version_all_of_it():
+    server = two_versions()
+    predictor = await predictor_of(server)
+    server.timeouts_s.clear()
+    await forecast(predictor, timeout_s=2.0)
+    assert server.timeouts_s[2] == pytest.approx(server.timeouts_s[1] / 2, abs=0.05)
+
+
+async def test_nobody_waits_for_a_comparison():
+    server = two_versions()
+    predictor = await predictor_of(server)
+    server.takes_s[1] = 30.0
+    began = asyncio.get_running_loop().time()
+    assert (await forecast(predictor, timeout_s=2.0)).model.version == 2
+    assert asyncio.get_running_loop().time() - began < 1.5
+
+
+async def test_a_stream_of_a_canarys_caller_is_answered_by_it_and_by_the_stable_version_once_it_is_gone():
+    server = two_versions()
+    predictor = await predictor_of(server)
+    calls.begin(None)
+
+    async def outcomes():
+        async def meters():
+            yield Meter("a", "gru", EvenSeries(MONDAY, np.array(plausible_kw(672))))
+
+        fleet = Fleet(predictor, turn, timeout_s=2.0)
+        return [outcome.result.model.version async for outcome in fleet.forecast(meters())]
+
+    async def turn():
+        return None
+
+    assert await outcomes() == [2]
+    del server.versions[2]
+    assert await outcomes() == [1]

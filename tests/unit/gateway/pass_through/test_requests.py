@@ -1,5 +1,7 @@
 """What of TensorFlow Serving's requests is passed through, and what never reaches a model server."""
 
+from dataclasses import replace
+
 import grpc
 import numpy as np
 import pytest
@@ -59,6 +61,25 @@ async def test_a_value_that_repeats_may_be_left_out_and_versions_and_labels_be_n
     for request in (repeated, labelled):
         assert await call(PREDICT, request.SerializeToString()) == ANSWER
     assert len(server.forwarded) == 2
+
+
+async def test_where_a_version_is_labelled_stable_a_request_that_names_none_gets_that_one(
+    call, server, gateway
+):
+    gateway.models._become(replace(gateway.models.state("gru"), is_labelled=True))
+    named = predict_request()
+    named.model_spec.version.value = 3
+    for request, expected in ((predict_request(), "stable"), (named, 3)):
+        raw = request.SerializeToString()
+        assert await call(PREDICT, raw) == ANSWER
+        sent = server.forwarded.pop()[1]
+        assert sent.startswith(raw)
+        spec = predict_pb2.PredictRequest.FromString(sent).model_spec
+        assert (spec.version_label or spec.version.value) == expected
+        assert (spec.name, spec.signature_name) == (
+            request.model_spec.name,
+            request.model_spec.signature_name,
+        )
 
 
 async def test_the_forecast_spec_can_be_asked_for(call, server):
