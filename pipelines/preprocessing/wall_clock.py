@@ -6,7 +6,7 @@ converts too, but costs each gateway process 46 MB (docs/decisions/0004).
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -49,24 +49,34 @@ def _offset_s(zone: ZoneInfo, utc_s: int) -> int:
 
 @lru_cache(maxsize=64)
 def transitions(zone: ZoneInfo, first_year: int, last_year: int) -> Transitions:
-    """All clock changes of a zone between two years, both included."""
+    """All clock changes of a zone between two years, both included, and on the day before and after them."""
     start = int(datetime(first_year, 1, 1, tzinfo=UTC).timestamp()) - _DAY_S
     end = int(datetime(last_year + 1, 1, 1, tzinfo=UTC).timestamp()) + _DAY_S
-    at: list[int] = []
-    offsets = [_offset_s(zone, start)]
-    for day in range(start + _DAY_S, end + 1, _DAY_S):
-        if _offset_s(zone, day) == offsets[-1]:
+    years = range(first_year - 1, last_year + 2)
+    at = [at_s for year in years for at_s in _changes(zone, year) if start < at_s <= end]
+    offsets = [_offset_s(zone, start), *(_offset_s(zone, at_s) for at_s in at)]
+    return Transitions(np.array(at, dtype=np.int64), np.array(offsets, dtype=np.int64))
+
+
+@cache
+def _changes(zone: ZoneInfo, year: int) -> tuple[int, ...]:
+    """When a zone's offset changes in a year of UTC. Found once: a file may name any years and any zone."""
+    start, end = (int(datetime(year + i, 1, 1, tzinfo=UTC).timestamp()) for i in (0, 1))
+    at = []
+    for day in range(start, end, _DAY_S):
+        # From the second before, or a change at midnight would be no one's.
+        before, after = day - 1, day + _DAY_S - 1
+        offset = _offset_s(zone, before)
+        if _offset_s(zone, after) == offset:
             continue
-        before, after = day - _DAY_S, day
         while after - before > 1:
             middle = (before + after) // 2
-            if _offset_s(zone, middle) == offsets[-1]:
+            if _offset_s(zone, middle) == offset:
                 before = middle
             else:
                 after = middle
         at.append(after)
-        offsets.append(_offset_s(zone, day))
-    return Transitions(np.array(at, dtype=np.int64), np.array(offsets, dtype=np.int64))
+    return tuple(at)
 
 
 def _around(times_s: Seconds, zone: ZoneInfo) -> Transitions:

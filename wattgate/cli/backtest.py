@@ -1,6 +1,7 @@
 """`wattgate backtest`: how good a model's forecasts of a past file would have been."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,8 +58,8 @@ def backtest(
     with Progress(console=_console, transient=True) as bars:
         task = bars.add_task(f"Forecasting with {repository or 'the gateway'}", total=None)
         if repository is None:
-            client = connect(server, token, ca_file, timeout_s=_LONGEST_S)
-            report = _by_gateway(client, model, file, stride, options)
+            opened = partial(connect, server, token, ca_file, _LONGEST_S)
+            report = _by_gateway(opened, model, file, stride, options)
         else:
             report = _here(
                 repository,
@@ -69,23 +70,33 @@ def backtest(
                 options,
                 lambda done, windows: bars.update(task, completed=done, total=windows),
             )
-    if plot:
-        from pipelines.evaluation.plots import plot_report
-
-        plot_report(report, f"{model}, {file.name}", plot)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
         Console().print(_table(report))
+    if plot:
+        _draw(report, f"{model}, {file.name}", plot)
 
 
-def _by_gateway(client: HttpsClient, model: str, file: Path, stride: int, options: FileOptions) -> Report:
-    with client:
-        try:
+def _draw(report: Report, title: str, file: Path) -> None:
+    try:
+        from pipelines.evaluation.plots import plot_report
+
+        plot_report(report, title, file)
+    except (ImportError, OSError, ValueError) as error:
+        typer.echo(f"No plot was drawn: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _by_gateway(
+    open_client: Callable[[], HttpsClient], model: str, file: Path, stride: int, options: FileOptions
+) -> Report:
+    try:
+        with open_client() as client:
             answer = client.backtest(model, file.read_bytes(), stride=stride, **options)
-        except httpx.HTTPError as error:
-            typer.echo(f"Refused: {error}", err=True)
-            raise typer.Exit(1) from error
+    except (httpx.HTTPError, OSError) as error:
+        typer.echo(f"Refused: {error}", err=True)
+        raise typer.Exit(1) from error
     return Report.model_validate({name: answer[name] for name in Report.model_fields})
 
 

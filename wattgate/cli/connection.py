@@ -33,7 +33,7 @@ DEMO = Path("var/demo.json")
 """What `wattgate serve` writes while it runs."""
 
 
-def connect(server: str | None, token: str | None, ca_file: Path | None, *, timeout_s: float) -> HttpsClient:
+def connect(server: str | None, token: str | None, ca_file: Path | None, timeout_s: float) -> HttpsClient:
     """A client of the gateway that is named, or of the one that runs here.
 
     Raises BadParameter where there is neither, or no token for the one named.
