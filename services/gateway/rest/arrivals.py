@@ -5,6 +5,8 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
+from typing import cast
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +26,16 @@ class Arrivals:
         self,
         listening: socket.socket,
         context: ssl.SSLContext,
-        protocol: Callable[[], asyncio.Protocol],
+        protocol: Callable[[Callable[[], None]], asyncio.Protocol],
         *,
         most: int,
         inside: Callable[[], int],
         patience_s: float,
     ) -> None:
-        """Have a `protocol` speak to each; `inside` tells how many that came before are still there."""
+        """Have a `protocol` speak to each; `inside` tells how many that came before are still there.
+
+        A protocol calls what it is given once `inside` counts it.
+        """
         self._listening, self._context, self._protocol = listening, context, protocol
         self._most, self._inside, self._patience_s = most, inside, patience_s
         self._greeted: set[asyncio.Task[None]] = set()
@@ -68,9 +73,11 @@ class Arrivals:
 
     async def _greet(self, connection: socket.socket) -> None:
         connection.setblocking(False)
+        greeting = cast("asyncio.Task[None]", asyncio.current_task())
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                self._protocol,
+                # The task ends a turn of the loop later, and until then it would count twice.
+                partial(self._protocol, partial(self._greeted.discard, greeting)),
                 connection,
                 ssl=self._context,
                 ssl_handshake_timeout=self._patience_s,

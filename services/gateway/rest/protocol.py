@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
@@ -65,12 +66,15 @@ class Protocol(HttpToolsProtocol):
     """When the piece of a body that is waited for began."""
     _piece_bytes = 0
 
-    def __init__(self, door: Door, patience: Patience, **of_uvicorn: Any) -> None:
+    def __init__(
+        self, door: Door, patience: Patience, is_inside: Callable[[], None], **of_uvicorn: Any
+    ) -> None:
         super().__init__(**of_uvicorn)
-        self._door, self._patience = door, patience
+        self._door, self._patience, self._is_inside = door, patience, is_inside
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._is_inside()
         self._turn_s = self.loop.time()
 
     def data_received(self, data: bytes) -> None:

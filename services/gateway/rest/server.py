@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import math
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import uvicorn
 
@@ -62,8 +62,10 @@ class HttpsServer(uvicorn.Server):
         door = Door(gateway.admission, edge)
         patience = Patience(settings.client_timeout_s, settings.upload_timeout_s)
 
-        def protocol() -> Protocol:
-            return Protocol(door, patience, config=self.config, server_state=self.server_state, app_state={})
+        def protocol(is_inside: Callable[[], None]) -> Protocol:
+            return Protocol(
+                door, patience, is_inside, config=self.config, server_state=self.server_state, app_state={}
+            )
 
         self._arrivals = Arrivals(
             self._socket,

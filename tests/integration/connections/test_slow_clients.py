@@ -91,10 +91,10 @@ def test_a_body_that_comes_fast_enough_but_for_ever_is_cut_off(hurried):
 
 def test_a_slow_upload_within_the_limits_is_taken(hurried):
     with connect(hurried) as connection:
-        connection.sendall(upload_head(hurried, "Content-Length: 40000"))
+        connection.sendall(upload_head(hurried, "Content-Length: 80000"))
         for _ in range(4):
             time.sleep(PATIENCE_S / 2)
-            connection.sendall(b"x" * 10_000)
+            connection.sendall(b"x" * 20_000)  # one within each time of patience is enough
         [answer] = answers(until_closed(connection))
     assert answer.status == 503  # read to its end, and no model server there
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import grpc
@@ -154,6 +154,7 @@ def gateway_alone(folder, *, stderr=subprocess.DEVNULL, **settings):
     with process, httpx.Client(base_url=f"https://{HOST}:{ports.https}", verify=trust, timeout=20) as client:
 
         def answers():
+            assert process.poll() is None, "the gateway has ended; what it said is on stderr"
             with suppress(httpx.TransportError):
                 return client.get("/livez").is_success
 
@@ -177,19 +178,21 @@ def watched(tmp_path_factory):
     folder = tmp_path_factory.mktemp("watched")
     ports = free_ports(rest=True)
     metrics_port = free_ports().https
-    with collecting() as (collector, endpoint), pytest.MonkeyPatch.context() as environment:
-        for name, value in {
-            "GATEWAY_METRICS_PORT": str(metrics_port),
-            "GATEWAY_LOG_FORMAT": "json",
-            "MODEL_SERVER_LOG_FORMAT": "json",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
-            "OTEL_BSP_SCHEDULE_DELAY": "100",
-        }.items():
-            environment.setenv(name, value)
-        with running_pair(folder, ports, MODELS) as pair:
-            client = connect(folder, pair)
-            with client.https, client.channel:
-                yield Watched(client, collector, f"http://{HOST}:{metrics_port}")
+    with collecting() as (collector, endpoint), ExitStack() as stack:
+        # For this pair alone: other gateways are started while it runs, and would want the same port.
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in {
+                "GATEWAY_METRICS_PORT": str(metrics_port),
+                "GATEWAY_LOG_FORMAT": "json",
+                "MODEL_SERVER_LOG_FORMAT": "json",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+                "OTEL_BSP_SCHEDULE_DELAY": "100",
+            }.items():
+                environment.setenv(name, value)
+            pair = stack.enter_context(running_pair(folder, ports, MODELS))
+        client = connect(folder, pair)
+        with client.https, client.channel:
+            yield Watched(client, collector, f"http://{HOST}:{metrics_port}")
 
 
 @pytest.fixture(scope="package")
