@@ -1,4 +1,4 @@
-"""`wattgate models`, `publish`, `promote` and `rollback`: which version serves, and how a new one comes to.
+"""`wattgate publish`, `promote` and `rollback`: which version serves, and how a new one comes to.
 
 They work on the model repository and on the config file that model servers read again by themselves
 (--model_config_file_poll_wait_seconds). They need what training needs: TensorFlow is loaded when they run.
@@ -135,8 +135,8 @@ def rollback(
         _console.print(f"{model}: version {gone} is withdrawn, version {stable} serves.")
 
 
-def models(repository: Models = REPOSITORY, config: Config = CONFIG) -> None:
-    """List the versions there are: which serve, what they were trained on, how they scored."""
+def versions_table(repository: Path, config: Path) -> Table:
+    """The versions there are: which serve, what they were trained on, how they scored."""
     with refusals():
         from pipelines.publishing.listing import list_versions
 
@@ -151,7 +151,7 @@ def models(repository: Models = REPOSITORY, config: Config = CONFIG) -> None:
                 f"{record.mae_kw:,.2f}",
                 "" if found.skill is None else f"{found.skill:.0%}",
             )
-        _console.print(table)
+    return table
 
 
 def _repository(folder: Path, config: Path, served_as: Path | None) -> "Repository":
