@@ -44,7 +44,7 @@ def test_what_the_training_data_was_like_may_be_left_out():
         ({"features": GOOD["features"] * 2}, "no feature twice"),
         ({"features": [{"name": "load", "mean": 0, "std": 0}]}, "greater than 0"),
         ({"features": [{"name": "moon_sin", "mean": 0, "std": 1}]}, "load"),
-        ({"resolution_s": 700}, "divide an hour"),
+        ({"resolution_s": 700}, "divide a day"),
         ({"window": 10**9}, "one window long"),
         ({"horizon": 10**9}, "one offset a step"),
         ({"signatures": []}, "at least one"),
