@@ -2,10 +2,10 @@
 
 import typer
 
-from wattgate.cli import backtest, certs, clients, models, serve, train, users
+from wattgate.cli import backtest, certs, clients, models, own_model, serve, train, users
 
 app = typer.Typer(
-    help="Forecasts of the next two hours of load, served over HTTPS and gRPC.",
+    help="Forecasts of load, served over HTTPS and gRPC.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -14,6 +14,7 @@ app.command("certs")(certs.certs)
 app.command("train", add_help_option=False, context_settings=train.PASSED_ON)(train.train)
 app.command("backtest")(backtest.backtest)
 app.command("models")(models.models)
+app.command("import")(own_model.import_model)
 app.command("publish")(models.publish)
 app.command("promote")(models.promote)
 app.command("rollback")(models.rollback)

@@ -27,6 +27,8 @@ def refusals() -> Iterator[None]:
         import tensorflow as tf
 
         from pipelines.evaluation.gate import NotGoodEnoughError
+        from pipelines.importing.description import DescriptionError
+        from pipelines.importing.signatures import UnfitModelError
         from pipelines.publishing.config_file import ConfigError
         from pipelines.publishing.publishing import PublishingError
         from pipelines.publishing.versions import NoVersionError
@@ -43,6 +45,8 @@ def refusals() -> Iterator[None]:
         ConfigError,
         PublishingError,
         NoVersionError,
+        DescriptionError,
+        UnfitModelError,
         InvalidSeriesError,
         OSError,
     ) as error:

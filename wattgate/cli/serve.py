@@ -46,7 +46,7 @@ def serve(
             running_pair(folder, ports, models, workers=workers, progress=status.update) as pair,
         ):
             status.stop()
-            _say_what_to_do(pair.demo(), pair.model_names())
+            _say_what_to_do(pair.demo(), pair.model_names(), pair.default_model())
             _watch(pair)
     except PairError as error:
         _console.print(str(error), style="red", markup=False, soft_wrap=True)
@@ -61,7 +61,7 @@ def _watch(pair: Pair) -> None:
         pair.check_alive()
 
 
-def _say_what_to_do(demo: Demo, models: list[str]) -> None:
+def _say_what_to_do(demo: Demo, models: list[str], default: str) -> None:
     _console.print(
         f"""
 Wattgate serves {", ".join(models)}.
@@ -76,7 +76,7 @@ Try it from a second terminal:
   TOKEN=$(curl -s --cacert {demo.ca_file} {demo.https}/token \\
     -d username={demo.username} -d password={demo.password} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
   curl --cacert {demo.ca_file} -H "Authorization: Bearer $TOKEN" \\
-    -F file=@{_SAMPLE} {demo.https}/predict/{models[-1]}
+    -F file=@{_SAMPLE} {demo.https}/predict/{default}
 
 Ctrl-C stops both services.
 """,
