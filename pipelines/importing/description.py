@@ -38,7 +38,7 @@ class Description(BaseModel):
     """A model that forecasts a load from the load before it: what it takes, what it answers, and how to read
     that. Whatever is left out has the value that `default` says."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", title="Description of a model of your own")
+    model_config = ConfigDict(frozen=True, extra="forbid", title="Spec of a model of your own")
 
     resolution: str = Field(
         description="Length of a step: an ISO 8601 duration that divides a day.",

@@ -67,7 +67,14 @@ def import_model(saved_model: Path, description: Description, name: str, work: P
         try:
             return Imported(write(COMPILED, PLAIN), None)
         except ExportCheckError as error:
-            return Imported(write(PLAIN), str(error))
+            why_plain = str(error)
+        try:
+            return Imported(write(PLAIN), why_plain)
+        except ExportCheckError as error:
+            raise ExportCheckError(
+                f"{error}. Neither chance, as of dropout, nor other windows, before it or in the same batch, "
+                "may change a forecast"
+            ) from error
 
 
 @contextmanager

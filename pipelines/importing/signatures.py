@@ -112,7 +112,7 @@ def _check_input(name: str, info: TensorInfo, description: Description) -> None:
         raise UnfitModelError(f"its input {name} is {types_pb2.DataType.Name(info.dtype)}, not a float")
     if shape is not None and (len(shape) != 3 or not _fit(shape[1:], (steps, columns))):
         raise UnfitModelError(
-            f"its input {name} has the shape {_text(shape)}; by the description it is (None, {steps}, "
+            f"its input {name} has the shape {_text(shape)}; by its spec it is (None, {steps}, "
             f"{columns}): window {steps}, {columns} features"
         )
     if shape is not None and shape[0] != _OPEN:
@@ -130,10 +130,10 @@ def _check_output(name: str, info: TensorInfo, description: Description) -> None
     if len(shape) == 3 and _fit(shape[1:2], (horizon,)):
         raise UnfitModelError(
             f"its output {name} has {shape[2]} values a step: export a signature that answers the median "
-            "alone; intervals come from the description"
+            "alone; intervals come from the spec"
         )
     raise UnfitModelError(
-        f"its output {name} has the shape {_text(shape)}; by the description it is (None, {horizon}): "
+        f"its output {name} has the shape {_text(shape)}; by its spec it is (None, {horizon}): "
         f"horizon {horizon}"
     )
 

@@ -3,13 +3,13 @@
 import json
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from pipelines.preprocessing.meter_file import Declared
-from wattgate.cli.local_models import refusals, zone_of
+from wattgate.cli.local_models import refusals, refuse, zone_of
 from wattgate.cli.models import (
     CONFIG,
     MARGIN,
@@ -28,6 +28,9 @@ from wattgate.cli.models import (
     opened,
     put,
 )
+
+if TYPE_CHECKING:
+    from pipelines.importing.description import Description
 
 _console = Console(highlight=False)
 
@@ -94,12 +97,12 @@ def import_model(
     changes then.
     """
     zone, declared = zone_of(tz), Declared(column, unit, labels)
+    described = _described(spec)
     with refusals(), tempfile.TemporaryDirectory() as work:
-        from pipelines.importing.description import read_description
         from pipelines.importing.importing import import_model as make
         from pipelines.publishing.publishing import refuse_unjudged
 
-        described, served = read_description(spec), opened(repository, config, served_as)
+        served = opened(repository, config, served_as)
         judged = Judged(data.read_bytes(), zone, declared) if data else None
         if judged is None:
             refuse_unjudged(name, served)
@@ -113,3 +116,13 @@ def import_model(
             "it when it starts: restart `wattgate serve`; elsewhere name it in GATEWAY_MODELS, too.",
             soft_wrap=True,
         )
+
+
+def _described(spec: Path) -> "Description":
+    """Before TensorFlow is loaded, which takes seconds."""
+    from pipelines.importing.description import DescriptionError, read_description
+
+    try:
+        return read_description(spec)
+    except (DescriptionError, OSError) as error:
+        refuse(error)
