@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from pipelines.importing.description import Description
 from pipelines.preprocessing.calendar import COLUMNS
 from services.local.pair import running_pair
@@ -50,7 +52,7 @@ def test_from_nothing_to_a_forecast(tmp_path):
     ports = free_ports()
     with running_pair(tmp_path / "var", ports, tmp_path / "models"):
         forecast = json.loads(run(*shell, text=call.replace("8443", str(ports.https))))
-    assert forecast == [100.0] * 8 + [150.0] * 12 + [100.0] * 4
+    assert forecast == pytest.approx([100] * 8 + [150] * 12 + [100] * 4, abs=1e-3)
 
 
 def test_the_page_names_every_field_and_every_column():
