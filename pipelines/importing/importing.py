@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,11 @@ def import_model(saved_model: Path, description: Description, name: str, work: P
 @contextmanager
 def _loaded(saved_model: Path, graph: SavedModel) -> Iterator[Any]:
     """The SavedModel with its weights, its loops and branches left whole: see _LOWERED."""
-    for meta_graph in graph.meta_graphs:
-        for function in meta_graph.graph_def.library.function:
-            for node in function.node_def:
-                if _LOWERED in node.attr:
-                    del node.attr[_LOWERED]
+    for definition in (meta_graph.graph_def for meta_graph in graph.meta_graphs):
+        bodies = [definition.node, *(function.node_def for function in definition.library.function)]
+        for node in chain.from_iterable(bodies):
+            if _LOWERED in node.attr:
+                del node.attr[_LOWERED]
     with tempfile.TemporaryDirectory() as place:
         for entry in saved_model.iterdir():
             if entry.name not in {FILE, _FINGERPRINT}:
