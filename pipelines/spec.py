@@ -5,23 +5,26 @@ as JSON, so constants and weights can never be of different versions.
 """
 
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, model_validator
 
+from pipelines.preprocessing.calendar import CalendarName
 from pipelines.preprocessing.series import LoadSeries, regular_series
-from pipelines.preprocessing.wall_clock import zone_named
+from pipelines.preprocessing.wall_clock import grid_s, zone_named
 
 SIGNATURE = "forecast_spec"
 """Name of the signature that answers the spec, and of its one output."""
 
-LOAD = "load"
+LOAD: Final = "load"
 """Name of the feature that is the load itself, kW before normalisation."""
 
-FeatureName = Literal["load", "day_sin", "day_cos", "week_sin", "week_cos", "year_sin", "year_cos"]
+FeatureName = Literal["load", CalendarName]
+
+DAY_S = 86_400
 
 
 class _Document(BaseModel):
@@ -32,8 +35,8 @@ class Feature(_Document):
     """One input column: its name and the constants that normalise it, (value - mean) / std."""
 
     name: FeatureName
-    mean: FiniteFloat
-    std: FiniteFloat = Field(gt=0)
+    mean: FiniteFloat = 0.0
+    std: FiniteFloat = Field(default=1.0, gt=0)
 
 
 Scaling = tuple[tuple[FeatureName, float, float], ...]
@@ -83,18 +86,21 @@ class Observed(_Document):
 
 
 class TrainingRecord(_Document):
-    """What a version was trained on and how it scored on weeks it had not seen, kW."""
+    """What a version was trained on and how it scored on weeks it had not seen, kW.
 
-    data_sha256: str
+    Those that are trained here say all of it.
+    """
+
+    data_sha256: str = ""
     data_from: AwareDatetime
     data_until: AwareDatetime
     mae_kw: FiniteFloat
     rmse_kw: FiniteFloat
-    naive_mae_kw: dict[str, FiniteFloat]
+    naive_mae_kw: dict[str, FiniteFloat] = {}
     """Mean absolute error of naive forecasts on the same weeks, by name."""
-    code: str
+    code: str = ""
     """Version of Wattgate that trained the model, and hash of its pipelines: "0.1.0 sha256:..."."""
-    packages: dict[str, str]
+    packages: dict[str, str] = {}
     """Versions of what its weights depend on, by name."""
     observed: Observed | None = None
     """None for versions that do not say."""
@@ -127,14 +133,17 @@ class ForecastSpec(_Document):
     horizon: PositiveInt
     """Steps it forecasts."""
     resolution_s: PositiveInt
-    """Length of a step, seconds; must divide an hour."""
+    """Length of a step, seconds; must divide a day."""
     unit: Literal["kW"] = "kW"
     time_zone: str
-    """IANA zone whose wall clock the daily and weekly cycles follow."""
+    """IANA zone whose wall clock the calendar follows, and from whose midnight steps are counted."""
+    spread_kw: FiniteFloat | None = Field(default=None, gt=0)
+    """Standard deviation of the load, where that is not the one it is normalised by."""
     intervals: tuple[IntervalOffsets, ...] = ()
     """Ascending by level."""
     linear: LinearForecast | None = None
-    training: TrainingRecord
+    training: TrainingRecord | None = None
+    """None for versions that do not say."""
     known_request: KnownRequest
 
     @property
@@ -148,9 +157,29 @@ class ForecastSpec(_Document):
         return next(feature for feature in self.features if feature.name == LOAD)
 
     @property
+    def scale_kw(self) -> float:
+        """What differences between forecasts are measured by: the standard deviation of the load."""
+        return self.spread_kw or self.load.std
+
+    @property
+    def observed(self) -> Observed | None:
+        """What the loads of its training were like; None where it does not say."""
+        return self.training.observed if self.training else None
+
+    @property
     def resolution(self) -> str:
         """Length of a step as an ISO 8601 duration."""
-        return f"PT{self.resolution_s // 60}M"
+        if self.resolution_s == DAY_S:
+            return "P1D"
+        for unit_s, unit in ((3600, "H"), (60, "M")):
+            if self.resolution_s % unit_s == 0:
+                return f"PT{self.resolution_s // unit_s}{unit}"
+        return f"PT{self.resolution_s}S"
+
+    @property
+    def grid_s(self) -> int:
+        """Where steps begin, seconds after midnight UTC; less than the length of one."""
+        return grid_s(self.time_zone, self.resolution_s)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -161,15 +190,18 @@ class ForecastSpec(_Document):
     def known_history(self) -> LoadSeries:
         """The history of the known request."""
         known = self.known_request
-        return regular_series(known.start, np.array(known.history_kw), resolution_s=self.resolution_s)
+        kw = np.array(known.history_kw)
+        return regular_series(known.start, kw, resolution_s=self.resolution_s, grid_s=self.grid_s)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         names = [feature.name for feature in self.features]
         if LOAD not in names or len(set(names)) != len(names):
             raise ValueError("features must name the load once and no feature twice")
-        if 3600 % self.resolution_s:
-            raise ValueError("resolution_s must divide an hour")
+        if DAY_S % self.resolution_s:
+            raise ValueError("resolution_s must divide a day")
+        zone_named(self.time_zone)
+        _ = self.grid_s
         if not self.signatures:
             raise ValueError("signatures must name at least one")
         if any(len(side) != self.horizon for i in self.intervals for side in (i.lower_kw, i.upper_kw)):
@@ -187,6 +219,5 @@ class ForecastSpec(_Document):
             raise ValueError("known_request.history_kw must be one window long")
         if len(self.known_request.forecast_kw) != self.horizon:
             raise ValueError("known_request.forecast_kw must be one horizon long")
-        zone_named(self.time_zone)
         _ = self.known_history
         return self

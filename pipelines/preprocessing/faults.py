@@ -16,6 +16,9 @@ Rule = Literal["flat", "range"]
 _FLAT_S = 6 * 3600
 """Identical values for longer are worth a word."""
 
+_FLAT_STEPS = 4
+"""Where steps are long, so few say nothing."""
+
 _ZERO_S = 24 * 3600
 """Zeros may be a night without feed-in, or a closed shop, where nobody knows better."""
 
@@ -65,7 +68,7 @@ def _flat(measured: _Measured, observed: Observed | None, resolution_s: int) -> 
     """A meter that froze at the end of a history is at fault; whatever comes after, it is well again."""
     kw = measured.kw
     longest = observed.longest_flat_steps if observed else 0
-    limit = max(_FLAT_S // resolution_s, longest)
+    limit = max(_FLAT_S // resolution_s, _FLAT_STEPS, longest)
     if not (kw[limit:] == kw[:-limit]).any():
         return  # as most windows, at no cost
     same = runs(kw[1:] == kw[:-1])

@@ -1,61 +1,30 @@
 """The model's inputs: the load and the cycles of the calendar, normalised."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.preprocessing.calendar import COLUMNS, PHASES
 from pipelines.preprocessing.series import LoadSeries
-from pipelines.preprocessing.wall_clock import Seconds, to_local
+from pipelines.preprocessing.wall_clock import to_local
 from pipelines.spec import LOAD, Feature, FeatureName, ForecastSpec, Scaling
-
-_DAY_S = 86_400
-_WEEK_S = 7 * _DAY_S
-_MONDAY_S = 4 * _DAY_S  # 1970-01-05 was the first Monday
-
-Phases = NDArray[np.float64]
-
-
-def _day(local_s: Seconds) -> Phases:
-    return local_s % _DAY_S / _DAY_S
-
-
-def _week(local_s: Seconds) -> Phases:
-    return (local_s - _MONDAY_S) % _WEEK_S / _WEEK_S
-
-
-def _year(local_s: Seconds) -> Phases:
-    years = local_s.astype("datetime64[s]").astype("datetime64[Y]")
-    start_s = years.astype("datetime64[s]").astype(np.int64)
-    end_s = (years + 1).astype("datetime64[s]").astype(np.int64)
-    return (local_s - start_s) / (end_s - start_s)
-
-
-_PHASES: dict[str, Callable[[Seconds], Phases]] = {"day": _day, "week": _week, "year": _year}
-_WAVES: dict[str, Callable[[Phases], Phases]] = {"sin": np.sin, "cos": np.cos}
 
 
 def raw_features(series: LoadSeries, names: list[FeatureName], zone: ZoneInfo) -> NDArray[np.float64]:
     """The named features before normalisation, shape (time, feature).
 
-    The load is in kW. A cycle is the sine or cosine of how far the zone's wall clock has come through
-    its day, its week (from Monday 00:00) or its calendar year, once round for each.
+    The load is in kW; the others are COLUMNS of the zone's wall clock.
     """
     local_s = to_local(series.times_s, zone)
-    angle = {
-        cycle: 2 * np.pi * _PHASES[cycle](local_s)
-        for cycle in {name.split("_")[0] for name in names} - {LOAD}
-    }
-    columns = []
-    for name in names:
-        if name == LOAD:
-            columns.append(series.kw)
-        else:
-            cycle, wave = name.split("_")
-            columns.append(_WAVES[wave](angle[cycle]))
-    return np.stack(columns, axis=-1)
+    cycles = {COLUMNS[name].cycle for name in names if name != LOAD}
+    phases = {cycle: PHASES[cycle](local_s) for cycle in cycles}
+    return np.stack(
+        [series.kw if name == LOAD else COLUMNS[name].of(phases[COLUMNS[name].cycle]) for name in names],
+        axis=-1,
+    )
 
 
 def normalise(raw: NDArray[np.float64], features: tuple[Feature, ...]) -> NDArray[np.float32]:

@@ -13,8 +13,16 @@ from pipelines.preprocessing.series import LoadSeries, gap, misplaced, missing_t
 MOST_FILLED = 96
 """Longest gap that may be filled, steps: a day of quarter-hours."""
 
-USUALLY_FILLED = 4
-"""Longest gap that is filled where nobody says how long, steps: an hour."""
+_USUALLY_FILLED_S = 3600
+
+
+def usually_filled(resolution_s: int) -> int:
+    """Longest gap that is filled where nobody says how long, steps: an hour, but one step at least.
+
+    >>> usually_filled(900), usually_filled(3600), usually_filled(86_400)
+    (4, 1, 1)
+    """
+    return max(_USUALLY_FILLED_S // resolution_s, 1)
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,9 @@ class Mended:
     """The gaps that are left."""
 
 
-def mended_window(series: LoadSeries, *, window: int, resolution_s: int, max_steps: int) -> Mended:
+def mended_window(
+    series: LoadSeries, *, window: int, resolution_s: int, grid_s: int = 0, max_steps: int
+) -> Mended:
     """The newest `window` steps, gaps of up to `max_steps` filled from the value before to the one after.
 
     The value before may be older than the window. A gap at the very end has none after it and is left.
@@ -50,10 +60,10 @@ def mended_window(series: LoadSeries, *, window: int, resolution_s: int, max_ste
     """
     if series.times_s.size >= window:
         newest = series.newest(window)
-        if newest.is_even(resolution_s) and not np.isnan(newest.kw).any():
+        if newest.is_even(resolution_s, grid_s) and not np.isnan(newest.kw).any():
             return Mended(newest, newest)
     start_s = int(series.times_s[-1]) - (window - 1) * resolution_s
-    _refuse_others(series, start_s, window, resolution_s)
+    _refuse_others(series, start_s, window, resolution_s, grid_s)
     # As much more than the window as a gap may reach out of it.
     kw = _on_grid(series, start_s - max_steps * resolution_s, max_steps + window, resolution_s)
     times_s = np.arange(window, dtype=np.int64) * resolution_s + start_s
@@ -78,12 +88,12 @@ def mended_window(series: LoadSeries, *, window: int, resolution_s: int, max_ste
     )
 
 
-def _refuse_others(series: LoadSeries, start_s: int, window: int, resolution_s: int) -> None:
+def _refuse_others(series: LoadSeries, start_s: int, window: int, resolution_s: int, grid_s: int) -> None:
     """Only gaps can be mended."""
     size = series.times_s.size
     if size < window and series.times_s[0] > start_s:
         raise too_short(size, window=window, resolution_s=resolution_s)
-    faults = misplaced(series, int(np.searchsorted(series.times_s, start_s)), resolution_s)
+    faults = misplaced(series, int(np.searchsorted(series.times_s, start_s)), resolution_s, grid_s)
     if faults:
         raise InvalidSeriesError(faults)
 

@@ -48,13 +48,19 @@ class LoadSeries:
         lines = None if self.lines is None else self.lines[first:]
         return replace(self, times_s=self.times_s[first:], kw=self.kw[first:], lines=lines)
 
-    def is_even(self, resolution_s: int) -> bool:
-        """Whether the steps lie on the grid of `resolution_s`, none left out."""
-        return not ((np.diff(self.times_s) != resolution_s).any() or self.times_s[0] % resolution_s)
+    def is_even(self, resolution_s: int, grid_s: int = 0) -> bool:
+        """Whether the steps begin at `grid_s` after midnight UTC and every `resolution_s`, none left out."""
+        is_off = (self.times_s[0] - grid_s) % resolution_s
+        return not (is_off or (np.diff(self.times_s) != resolution_s).any())
 
 
 def regular_series(
-    start: datetime, kw: NDArray[np.float64], *, resolution_s: int, may_miss: bool = False
+    start: datetime,
+    kw: NDArray[np.float64],
+    *,
+    resolution_s: int,
+    grid_s: int = 0,
+    may_miss: bool = False,
 ) -> LoadSeries:
     """A series of evenly spaced values, kW, from the start of its first step.
 
@@ -65,10 +71,9 @@ def regular_series(
     if start.tzinfo is None:
         raise InvalidSeriesError([Violation("time", "start needs an offset from UTC, e.g. a final Z")])
     start_s = start.timestamp()
-    if start_s % resolution_s:
-        raise InvalidSeriesError(
-            [Violation("grid", f"start is not on a step of {_span(resolution_s)}: {start.isoformat()}")]
-        )
+    if (start_s - grid_s) % resolution_s:
+        message = f"start is not on a step of {_span(resolution_s)}: {start.isoformat()}"
+        raise InvalidSeriesError([Violation("grid", f"{message}{_from(grid_s)}")])
     if not kw.size:
         raise InvalidSeriesError([Violation("length", "the series has no values")])
     if kw.size > MAX_STEPS:
@@ -92,8 +97,8 @@ def _no_power(kw: np.float64, row: int) -> Violation:
     return Violation("value", f"{kw} is not a power in kW", row, column="kw")
 
 
-def last_window(series: LoadSeries, *, window: int, resolution_s: int) -> LoadSeries:
-    """The newest `window` steps, checked to lie on the grid of `resolution_s` without a gap.
+def last_window(series: LoadSeries, *, window: int, resolution_s: int, grid_s: int = 0) -> LoadSeries:
+    """The newest `window` steps, checked to lie on the grid (see `is_even`) without a gap.
 
     Raises InvalidSeriesError: too short, off the grid, a gap, or another step than the model's.
     """
@@ -101,10 +106,10 @@ def last_window(series: LoadSeries, *, window: int, resolution_s: int) -> LoadSe
     if size < window:
         raise too_short(size, window=window, resolution_s=resolution_s)
     newest = series.newest(window)
-    if newest.is_even(resolution_s):
+    if newest.is_even(resolution_s, grid_s):
         return newest
     first = size - window
-    faults = misplaced(series, first, resolution_s)
+    faults = misplaced(series, first, resolution_s, grid_s)
     steps_s = np.diff(newest.times_s)
     faults += [
         gap(series, first + int(i) + 1, resolution_s)
@@ -119,7 +124,7 @@ def too_short(size: int, *, window: int, resolution_s: int) -> InvalidSeriesErro
     return InvalidSeriesError([Violation("length", f"{needed}, there are {size}")])
 
 
-def misplaced(series: LoadSeries, first: int, resolution_s: int) -> list[Violation]:
+def misplaced(series: LoadSeries, first: int, resolution_s: int, grid_s: int) -> list[Violation]:
     """The rows from `first` on that lie off the grid.
 
     Raises InvalidSeriesError where most rows are another step apart than the model's.
@@ -129,13 +134,19 @@ def misplaced(series: LoadSeries, first: int, resolution_s: int) -> list[Violati
     if usual_s != resolution_s:
         message = f"the rows are {_span(usual_s)} apart, the model takes {_span(resolution_s)}"
         raise InvalidSeriesError([Violation("step", message)])
-    return [_off_grid(series, first + int(i), resolution_s) for i in np.flatnonzero(times_s % resolution_s)]
+    off = np.flatnonzero((times_s - grid_s) % resolution_s)
+    return [_off_grid(series, first + int(i), resolution_s, grid_s) for i in off]
 
 
-def _off_grid(series: LoadSeries, index: int, resolution_s: int) -> Violation:
+def _off_grid(series: LoadSeries, index: int, resolution_s: int, grid_s: int) -> Violation:
     row, line = series.place(index)
-    message = f"{series.time_text(index)} is not on a step of {_span(resolution_s)}"
+    message = f"{series.time_text(index)} is not on a step of {_span(resolution_s)}{_from(grid_s)}"
     return Violation("grid", message, row, line, series.time_column)
+
+
+def _from(grid_s: int) -> str:
+    """Where steps are counted from, for errors; nothing where that is midnight UTC."""
+    return f", counted from {_span(grid_s)} after midnight UTC" if grid_s else ""
 
 
 def gap(series: LoadSeries, index: int, resolution_s: int, after: int | None = None) -> Violation:
@@ -168,6 +179,7 @@ def _span(seconds: int) -> str:
     if rest:
         return f"{seconds} s"
     days, part = divmod(minutes, 1440)
-    if not part:
+    if days and not part:
         return f"{days} day{'s' * (days > 1)}"
-    return f"{minutes} minutes"
+    hours, part = divmod(minutes, 60)
+    return f"{hours} hours" if not part and hours > 1 else f"{minutes} minutes"

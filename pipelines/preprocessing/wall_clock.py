@@ -79,6 +79,29 @@ def _changes(zone: ZoneInfo, year: int) -> tuple[int, ...]:
     return tuple(at)
 
 
+_NOWADAYS = (2025, 2030)
+"""Years whose clocks decide where steps begin."""
+
+
+@cache
+def grid_s(zone_name: str, resolution_s: int) -> int:
+    """Where steps counted from a zone's midnight begin: seconds after midnight UTC, less than a step.
+
+    Raises ValueError where the zone's clock changes move them, as steps of two hours where it goes on by one.
+
+    >>> grid_s("Europe/Berlin", 3600), grid_s("Asia/Kolkata", 3600)
+    (0, 1800)
+    """
+    offsets_s = set((transitions(ZoneInfo(zone_name), *_NOWADAYS).offset_s % resolution_s).tolist())
+    if len(offsets_s) > 1:
+        raise ValueError(
+            f"time_zone and resolution do not go together: the clock of {zone_name} changes by less than a "
+            f"step of {resolution_s} s; take a time zone without clock changes, such as UTC or Etc/GMT-1, or "
+            "shorter steps"
+        )
+    return int(-offsets_s.pop() % resolution_s)
+
+
 def _around(times_s: Seconds, zone: ZoneInfo) -> Transitions:
     first, last = int(times_s.min()), int(times_s.max())
     return transitions(zone, datetime.fromtimestamp(first, UTC).year, datetime.fromtimestamp(last, UTC).year)

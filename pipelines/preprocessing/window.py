@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.errors import MAX_LISTED, Violation
 from pipelines.preprocessing.faults import Suspect, suspects
-from pipelines.preprocessing.gaps import Mended, Repair, mended_window
+from pipelines.preprocessing.gaps import Mended, Repair, mended_window, usually_filled
 from pipelines.preprocessing.runs import runs
 from pipelines.preprocessing.series import LoadSeries, last_window
 from pipelines.spec import ForecastSpec
@@ -16,15 +16,19 @@ from pipelines.spec import ForecastSpec
 class Tolerance:
     """What a caller puts up with in a history."""
 
-    max_gap_steps: int = 0
-    """Longest gap that is filled, steps."""
+    max_gap_steps: int | None = 0
+    """Longest gap that is filled, steps; 0: none; None: as long as is usual for the model's steps."""
     fallback: bool = False
     """Whether a meter at fault is answered by the load of last week instead of by an error or the model."""
 
     @property
     def of_gaps(self) -> bool:
         """Whether values may be missing at all."""
-        return self.max_gap_steps > 0 or self.fallback
+        return self.max_gap_steps != 0 or self.fallback
+
+    def gap_steps(self, resolution_s: int) -> int:
+        """Longest gap that is filled, in steps of this length."""
+        return usually_filled(resolution_s) if self.max_gap_steps is None else self.max_gap_steps
 
 
 STRICT = Tolerance()
@@ -54,7 +58,7 @@ def window_of(series: LoadSeries, spec: ForecastSpec, tolerance: Tolerance = STR
     if mended.unfilled and not tolerance.fallback:
         raise mended.unfilled
     load = mended.load
-    found = suspects(mended.measured, spec.training.observed, resolution_s=spec.resolution_s)
+    found = suspects(mended.measured, spec.observed, resolution_s=spec.resolution_s)
     if not found and not mended.unfilled:
         return Window(load, mended.repaired)
     rows = np.searchsorted(series.times_s, load.times_s[[suspect.first for suspect in found]])
@@ -89,7 +93,8 @@ def _cut(series: LoadSeries, spec: ForecastSpec, tolerance: Tolerance) -> Mended
             series,
             window=spec.window,
             resolution_s=spec.resolution_s,
-            max_steps=tolerance.max_gap_steps,
+            grid_s=spec.grid_s,
+            max_steps=tolerance.gap_steps(spec.resolution_s),
         )
-    load = last_window(series, window=spec.window, resolution_s=spec.resolution_s)
+    load = last_window(series, window=spec.window, resolution_s=spec.resolution_s, grid_s=spec.grid_s)
     return Mended(load, load)

@@ -29,6 +29,11 @@ class Shape(Protocol):
         """Length of a step, seconds."""
         ...
 
+    @property
+    def grid_s(self) -> int:
+        """Where steps begin, seconds after midnight UTC."""
+        ...
+
 
 def whole_windows(series: LoadSeries, shape: Shape) -> Starts:
     """Where a window and the horizon after it lie on the grid without a gap, shape (windows,)."""
@@ -37,6 +42,6 @@ def whole_windows(series: LoadSeries, shape: Shape) -> Starts:
     broken = np.concatenate([[0], np.cumsum(np.diff(series.times_s) != step_s)])
     starts = np.arange(max(series.times_s.size - length + 1, 0), dtype=np.int64)
     unbroken = broken[starts] == broken[starts + length - 1]
-    on_grid = series.times_s[starts] % step_s == 0
+    on_grid = (series.times_s[starts] - shape.grid_s) % step_s == 0
     whole: Starts = starts[unbroken & on_grid]
     return whole

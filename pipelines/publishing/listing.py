@@ -24,9 +24,11 @@ class Listed:
     def skill(self) -> float | None:
         """Share of the best naive forecast's error that it saved on the weeks it was tested on.
 
-        None where its record has no naive forecast.
+        None where it has no record, or that no naive forecast.
         """
         record = self.spec.training
+        if record is None:
+            return None
         best_kw = min((record.naive_mae_kw[name] for name in NAIVE if name in record.naive_mae_kw), default=0)
         return 1 - record.mae_kw / best_kw if best_kw else None
 

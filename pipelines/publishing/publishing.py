@@ -3,6 +3,7 @@
 Nothing here loads a model into a server. Servers follow the config file at their next look.
 """
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from pipelines.publishing.versions import version_folder, version_folders
 from pipelines.spec import ForecastSpec
 from pipelines.training.checks import check_version, load_as_server
 from pipelines.training.export import write_version
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 class PublishingError(Exception):
@@ -32,7 +35,15 @@ class Repository:
     """The folder as model servers see it, where they do so elsewhere, as in a container."""
 
     def base_path(self, model: str) -> Path:
-        """Of a model, for the config file. Raises PublishingError where it would not be absolute."""
+        """Of a model, for the config file.
+
+        Raises PublishingError where it would not be absolute, or the name is none that can be asked for.
+        """
+        if not _NAME.fullmatch(model):
+            raise PublishingError(
+                f"{model!r} cannot be the name of a model: take up to 64 letters, digits and . _ - of which "
+                "the first is a letter or a digit"
+            )
         if self.served_as and not self.served_as.is_absolute():
             raise PublishingError(f"model servers take absolute paths alone, not {self.served_as}")
         return (self.served_as or self.folder.resolve()) / model
@@ -54,7 +65,8 @@ class Published:
 
     version: int
     label: str
-    report: Report
+    report: Report | None
+    """None of one that was not judged."""
     serving: Report | None
     """Of the version that serves, on the same windows."""
 
@@ -63,7 +75,7 @@ def publish(
     candidate: Path,
     model: str,
     repository: Repository,
-    judge: Callable[[Path, ZoneInfo], Report],
+    judge: Callable[[Path, ZoneInfo], Report] | None,
     *,
     margin: float,
     settle: Callable[[], None],
@@ -71,21 +83,25 @@ def publish(
     """Check a version, judge it, and copy it into the repository as `canary`.
 
     `judge` backtests the version in a folder, reading times in a zone; its data should be newer than any that
-    the version that serves was trained on. Where none serves yet it becomes `stable` at once. `settle` waits
-    until model servers have read the file again, which is needed where they serve whichever version is the
-    newest.
+    the version that serves was trained on. Where none serves yet it becomes `stable` at once, and need not be
+    judged (None). `settle` waits until model servers have read the file again, which is needed where they
+    serve whichever version is the newest.
 
     Raises ExportCheckError where it is not whole, NotGoodEnoughError where a naive forecast is as good or the
     version that serves is better by more than `margin`, a share of its error; PublishingError where both are
-    of different shapes; ConfigError. No version is added then.
+    of different shapes, or it was to be judged and is not; ConfigError. No version is added then.
     """
+    base_path = repository.base_path(model)
     with load_as_server(candidate) as version:
         spec = version.spec()
     check_version(candidate, spec)
-    report = judge(candidate, spec.zone)
-    require_skill(report)
+    report = None if judge is None else judge(candidate, spec.zone)
+    if report is not None:
+        require_skill(report)
     stable, serving = repository.stable(model), None
     if stable is not None:
+        if judge is None or report is None:
+            raise _unjudged(model, stable)
         folder = version_folder(repository.folder, model, stable)
         _require_shape(spec, folder)
         serving = judge(folder, spec.zone)
@@ -93,7 +109,7 @@ def publish(
         _pin(model, stable, repository, settle)
     added: list[Path] = []
     try:
-        with repository.config.changing(model, repository.base_path(model)) as served:
+        with repository.config.changing(model, base_path) as served:
             if served.labels.get(STABLE) != stable:
                 raise ConfigError(f"another version of {model} serves than was judged against; try again")
             added.append(write_version(repository.folder, model, lambda draft: _copy(candidate, draft)))
@@ -104,6 +120,21 @@ def publish(
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return Published(number, label, report, serving)
+
+
+def refuse_unjudged(model: str, repository: Repository) -> None:
+    """Raise PublishingError where a version of the model serves already, or it cannot have that name."""
+    repository.base_path(model)
+    stable = repository.stable(model)
+    if stable is not None:
+        raise _unjudged(model, stable)
+
+
+def _unjudged(model: str, stable: int) -> PublishingError:
+    return PublishingError(
+        f"version {stable} of {model} serves: one that is to follow it is judged by a meter file, --data; or "
+        "give it another name"
+    )
 
 
 def _require_shape(spec: ForecastSpec, serving: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from pipelines.preprocessing.calendar import COLUMNS, Cycle
 from pipelines.spec import LOAD
 from pipelines.training.hyperparameters import Architecture, Hyperparameters
 from pipelines.training.linear import LinearPath
@@ -22,7 +23,10 @@ _LEAST_SPREAD = 0.05
 
 
 def build(
-    architecture: Architecture, linear: LinearPath, hyperparameters: Hyperparameters, cycles: tuple[str, ...]
+    architecture: Architecture,
+    linear: LinearPath,
+    hyperparameters: Hyperparameters,
+    cycles: tuple[Cycle, ...],
 ) -> Any:
     """A Keras model from windows, shape (batch, window, feature), to forecasts, shape (batch, horizon).
 
@@ -38,7 +42,9 @@ def build(
 
     spread = ops.std(load, axis=1, keepdims=True) + _LEAST_SPREAD
     changes = (load - last) / spread
-    columns = [column for column, name in enumerate(hp.features) if name.split("_")[0] in cycles]
+    columns = [
+        column for column, name in enumerate(hp.features) if name != LOAD and COLUMNS[name].cycle in cycles
+    ]
     calendar = [window[:, :, column : column + 1] for column in columns]
     seen = layers.Concatenate()([changes[:, :, None], *calendar])
     state = _gru(seen, hp) if architecture == "gru" else _cnn_lstm(seen, hp)

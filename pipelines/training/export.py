@@ -20,29 +20,40 @@ WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 
 
 def export_model(model: Any, spec: ForecastSpec, folder: Path) -> None:
-    """Write a SavedModel with the two forecasting signatures, the spec and the warm-up requests."""
+    """Write a Keras model as `export` does."""
+    export(lambda window: model(window, training=False), model, model.name, spec, folder)
+
+
+def export(network: Callable[[Any], Any], resource: Any, name: str, spec: ForecastSpec, folder: Path) -> None:
+    """Write a SavedModel with the forecasting signatures that the spec names, the spec and warm-up requests.
+
+    `network` makes forecasts, (batch, horizon), of windows, (batch, window, feature), both normalised;
+    `resource` holds its variables; `name` is that of the model it will be served as.
+    """
     shape = (None, spec.window, len(spec.features))
     window = tf.TensorSpec(shape, tf.float32, name=spec.input)
     document = spec.model_dump_json()
 
     def forecast(window: Any) -> dict[str, Any]:
-        return {spec.output: model(window, training=False)}
+        return {spec.output: network(window)}
 
     archive = keras.export.ExportArchive()
-    archive.track(model)
+    archive.track(resource)
     archive.add_endpoint(PLAIN, forecast, input_signature=[window])
-    compiled = tf.function(forecast, input_signature=[window], jit_compile=True, autograph=False)
-    archive.add_endpoint(COMPILED, compiled, input_signature=[window])
+    if COMPILED in spec.signatures:
+        compiled = tf.function(forecast, input_signature=[window], jit_compile=True, autograph=False)
+        archive.add_endpoint(COMPILED, compiled, input_signature=[window])
     archive.add_endpoint(SIGNATURE, lambda: {SIGNATURE: tf.constant(document)}, input_signature=[])
     options = tf.saved_model.SaveOptions(experimental_debug_stripper=True)
     archive.write_out(folder, options=options, verbose=False)
-    _write_warmup(model.name, spec, folder / WARMUP_FILE)
+    _write_warmup(name, spec, folder / WARMUP_FILE)
 
 
 def _write_warmup(name: str, spec: ForecastSpec, file: Path) -> None:
     """Requests a server replays at load, so that no caller waits for the compiler."""
     file.parent.mkdir()
-    calls = [(PLAIN, spec.batch_sizes[0]), *((COMPILED, batch) for batch in spec.batch_sizes)]
+    compiled = spec.batch_sizes if COMPILED in spec.signatures else ()
+    calls = [(PLAIN, spec.batch_sizes[0]), *((COMPILED, batch) for batch in compiled)]
     with tf.io.TFRecordWriter(str(file)) as records:
         for signature, batch in calls:
             request = predict_pb2.PredictRequest()

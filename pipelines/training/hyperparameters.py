@@ -36,6 +36,8 @@ class Hyperparameters:
     window: int = 672
     horizon: int = 8
     resolution_s: int = 900
+    grid_s: int = 0
+    """Where steps begin, seconds after midnight UTC."""
     shares: Shares = Shares()
     recurrent_units: int = 64
     head_units: int = 64

@@ -16,13 +16,12 @@ def write_run(runs: Path, name: str, source: str, hyperparameters: Hyperparamete
     """Write `configuration.json`, `history.csv`, `metrics.json` and plots into a folder of their own."""
     folder = runs / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"
     folder.mkdir(parents=True)
-    record = outcome.spec.training
     configuration = {
         "model": name,
         "version": str(outcome.folder),
         "data": source,
         "time_zone": outcome.spec.time_zone,
-        "training": record.model_dump(mode="json"),
+        **outcome.spec.model_dump(mode="json", include={"training"}),
         "hyperparameters": asdict(hyperparameters),
     }
     (folder / "configuration.json").write_text(json.dumps(configuration, indent=2) + "\n")

@@ -16,6 +16,7 @@ from pipelines.evaluation.backtest import Backtest, Report
 from pipelines.evaluation.gate import require_skill
 from pipelines.evaluation.scores import Kw
 from pipelines.postprocessing import denormalise
+from pipelines.preprocessing.calendar import Cycle
 from pipelines.preprocessing.series import LoadSeries
 from pipelines.preprocessing.windows import Starts, whole_windows
 from pipelines.spec import ForecastSpec, KnownRequest, Observed, TrainingRecord
@@ -31,7 +32,7 @@ from pipelines.training.windows import Split, Windows, fit_features, split_by_ti
 
 Stage = Literal["judging", "fitting all"]
 
-CYCLES = {"day": 86_400, "week": 7 * 86_400, "year": 365 * 86_400}
+CYCLES: dict[Cycle, int] = {"day": 86_400, "week": 7 * 86_400, "year": 365 * 86_400}
 """Lengths of the calendar's cycles, seconds."""
 
 
@@ -43,7 +44,7 @@ class Dataset:
     zone: ZoneInfo
     split: Split
     windows: Windows
-    cycles: tuple[str, ...]
+    cycles: tuple[Cycle, ...]
     """Those that the training windows go round."""
     linear: LinearPath
     """Fitted on the training windows, to be judged on the others."""

@@ -21,8 +21,8 @@ from services.gateway.canary import NO_TRIALS, Terms, Trial, comparable
 
 log = logging.getLogger(__name__)
 
-_TOLERANCE = 1e-3
-"""How far an answer to the known request may stray, in standard deviations of the load."""
+_TOLERANCE, _OF_ITSELF = 1e-3, 1e-5
+"""How far an answer to the known request may stray: in standard deviations of the load, and a share of it."""
 
 
 STABLE, CANARY = "stable", "canary"
@@ -255,6 +255,5 @@ class Models:
             known_kw = await self._server.forecast_kw(model, [spec.known_history], timeout_s=self._timeout_s)
         except ModelFailedError:
             return False
-        return bool(
-            np.allclose(known_kw[0], spec.known_request.forecast_kw, rtol=0, atol=_TOLERANCE * spec.load.std)
-        )
+        wanted_kw = spec.known_request.forecast_kw
+        return bool(np.allclose(known_kw[0], wanted_kw, rtol=_OF_ITSELF, atol=_TOLERANCE * spec.scale_kw))

@@ -1,4 +1,4 @@
-"""The use case: a load history in, the quarter-hours that follow out."""
+"""The use case: a load history in, the steps that follow out."""
 
 import asyncio
 import hashlib
@@ -140,7 +140,7 @@ class Predictor:
                 await asyncio.wait([known], timeout=max(half.left_s, 0))
                 has_known = known.done() and known.exception() is None
                 known_kw = _loads_kw(known.result()) if has_known else None
-                trial.answered(_loads_kw(tried.result()), known_kw, stable.spec.load.std)
+                trial.answered(_loads_kw(tried.result()), known_kw, stable.spec.scale_kw)
                 return tried.result()
             if not isinstance(error, ServiceError):
                 raise error
@@ -235,7 +235,11 @@ def read_series(history: History, spec: ForecastSpec) -> LoadSeries:
             history.content, zone=_zone(history.time_zone, spec), declared=history.declared
         )
     return regular_series(
-        history.start, history.kw, resolution_s=spec.resolution_s, may_miss=history.tolerance.of_gaps
+        history.start,
+        history.kw,
+        resolution_s=spec.resolution_s,
+        grid_s=spec.grid_s,
+        may_miss=history.tolerance.of_gaps,
     )
 
 

@@ -18,6 +18,8 @@ from services.local.ports import free_ports
 from wattgate import Client, Forecast
 
 MODELS = Path("models")
+SHIPPED = ("cnn", "gru")
+"""Others that are there may take no quarter-hours."""
 SAMPLE = Path("samples/supermarket.csv")
 SAMPLE_ZONE = ZoneInfo("Europe/Berlin")
 OUT = Path("build")
@@ -38,7 +40,8 @@ def main() -> None:
             running_pair(Path(folder), free_ports(), MODELS, progress=status.update) as pair,
         ):
             status.update("Forecasting")
-            forecasts = _forecast(pair.demo(), pair.model_names(), SAMPLE.read_bytes())
+            shipped = [name for name in pair.model_names() if name in SHIPPED]
+            forecasts = _forecast(pair.demo(), shipped, SAMPLE.read_bytes())
     except PairError as error:
         sys.exit(str(error))
     _CONSOLE.print(_table(forecasts))

@@ -30,6 +30,7 @@ _INNER = r"{(?:[^{}]|{[^{}]*})*}"
 _ENTRY = re.compile(rf"\bconfig\s*{{(?:[^{{}}]|{_INNER})*}}")
 """A model of a model config file: nothing in it is nested deeper than its version policy."""
 _BASE_PATH = re.compile(r'base_path: "([^"]*)"')
+_DEFAULT_MODEL = "cnn"
 _START_TIMEOUT_S = 180.0
 _STOP_TIMEOUT_S = 20.0
 
@@ -111,7 +112,7 @@ class Pair:
             "DATABASE_URL": self._home.database_url,
             "MODEL_SERVER": f"{HOST}:{self._ports.model_server}",
             "MODELS": json.dumps(self.model_names()),
-            "DEFAULT_MODEL": self.model_names()[0],
+            "DEFAULT_MODEL": self.default_model(),
             "WORKERS": str(self._workers),
             "DOCS": "true",
         }
@@ -125,6 +126,11 @@ class Pair:
         if not names:
             raise PairError(f"There is no model in {self._models}: `make train` makes some")
         return names
+
+    def default_model(self) -> str:
+        """The one that `POST /predict` means: as ever, whatever models came beside it."""
+        names = self.model_names()
+        return _DEFAULT_MODEL if _DEFAULT_MODEL in names else names[0]
 
     def demo(self) -> Demo:
         """What a client needs to know."""

@@ -48,7 +48,12 @@ class Forecaster:
         """
         spec = self.spec
         series = [
-            regular_series(datetime.fromtimestamp(start_s, UTC), np.array(kw), resolution_s=spec.resolution_s)
+            regular_series(
+                datetime.fromtimestamp(start_s, UTC),
+                np.array(kw),
+                resolution_s=spec.resolution_s,
+                grid_s=spec.grid_s,
+            )
             for start_s, kw in windows
         ]
         outputs = self._model.run(signature, {spec.input: batch_input(series, spec)})

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.postprocessing import forecast
-from pipelines.preprocessing.meter_file import read_meter_file
+from pipelines.preprocessing.meter_file import Declared, read_meter_file
 from pipelines.preprocessing.window import window_of
-from tests.data import csv_of, plausible_kw, quarter_hours
+from tests.data import csv_of, plausible_kw
 from tests.specs import a_spec
 
 CHANGES = {
@@ -22,17 +22,20 @@ CHANGES = {
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
+@pytest.mark.parametrize("labels", ["start", "end"])
+@pytest.mark.parametrize("minutes", [5, 15, 30, 60])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(before=st.integers(-12, 684))
-def test_forecasts_are_a_quarter_hour_apart_in_utc(change, before):
+def test_forecasts_are_a_step_apart_in_utc(change, minutes, labels, before):
     """The change falls anywhere in the window, in the forecast, or just before or after them."""
-    times = quarter_hours(672, start=change - before * timedelta(minutes=15))
-    content = csv_of([time.astimezone(BERLIN) for time in times], plausible_kw(672))
-    spec = a_spec()
-    window = window_of(read_meter_file(content, zone=BERLIN), spec)
-    answer = forecast(np.full(8, 160.0), window.load, spec)
-    starts = [step.valid_from for step in answer.steps]
-    assert starts[0] == times[-1] + timedelta(minutes=15)
-    assert all(later - earlier == timedelta(minutes=15) for earlier, later in pairwise(starts))
+    step = timedelta(minutes=minutes)
+    times = [change + (i - before) * step for i in range(672)]
+    shown = [(time + step * (labels == "end")).astimezone(BERLIN) for time in times]
+    spec = a_spec(resolution_s=step.seconds)
+    series = read_meter_file(csv_of(shown, plausible_kw(672)), zone=BERLIN, declared=Declared(labels=labels))
+    answer = forecast(np.full(8, 160.0), window_of(series, spec).load, spec)
+    starts = [each.valid_from for each in answer.steps]
+    assert starts[0] == times[-1] + step
+    assert all(later - earlier == step for earlier, later in pairwise(starts))
     assert all(start.utcoffset() == timedelta(0) for start in starts)

@@ -37,6 +37,32 @@ def test_what_the_training_data_was_like_may_be_left_out():
     assert (read.min_kw, read.max_kw, read.longest_flat_steps) == (1.5, 90.0, 7)
 
 
+def test_a_version_need_not_say_what_it_was_trained_on():
+    spec = ForecastSpec.model_validate_json(changed(training=None))
+    assert (spec.training, spec.observed) == (None, None)
+
+
+def test_differences_are_measured_by_the_spread_of_the_load():
+    assert a_spec(std=45.0).scale_kw == 45.0
+    assert a_spec(mean=0.0, std=1.0, spread_kw=45.0).scale_kw == 45.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "duration"),
+    [
+        (1, "PT1S"),
+        (90, "PT90S"),
+        (300, "PT5M"),
+        (900, "PT15M"),
+        (3600, "PT1H"),
+        (5400, "PT90M"),
+        (86_400, "P1D"),
+    ],
+)
+def test_the_length_of_a_step_is_told_as_a_duration(seconds, duration):
+    assert a_spec(resolution_s=seconds, time_zone="UTC").resolution == duration
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -44,7 +70,9 @@ def test_what_the_training_data_was_like_may_be_left_out():
         ({"features": GOOD["features"] * 2}, "no feature twice"),
         ({"features": [{"name": "load", "mean": 0, "std": 0}]}, "greater than 0"),
         ({"features": [{"name": "moon_sin", "mean": 0, "std": 1}]}, "load"),
-        ({"resolution_s": 700}, "divide an hour"),
+        ({"resolution_s": 700}, "divide a day"),
+        ({"resolution_s": 7200}, "time_zone and resolution do not go together"),
+        ({"spread_kw": 0}, "spread_kw"),
         ({"window": 10**9}, "one window long"),
         ({"horizon": 10**9}, "one offset a step"),
         ({"signatures": []}, "at least one"),

@@ -7,7 +7,7 @@ from wattgate.cli.failures import EXIT_CODES
 
 app = typer.Typer(
     cls=Commands,
-    help="Forecasts of the next two hours of load, served over HTTPS and gRPC.",
+    help="Forecasts of load, served over HTTPS and gRPC.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

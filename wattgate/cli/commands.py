@@ -43,6 +43,7 @@ _COMMANDS = {
         "training",
         {"add_help_option": False, "context_settings": _ANYTHING},
     ),
+    "import": _Where("own_model", "import_model", "training"),
     "publish": _Where("publishing", "publish", "training"),
     "promote": _Where("publishing", "promote", "training"),
     "rollback": _Where("publishing", "rollback", "training"),

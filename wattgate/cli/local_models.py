@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import typer
@@ -19,6 +20,12 @@ def zone_of(name: str | None) -> ZoneInfo | None:
         raise typer.BadParameter(str(error), param_hint="--tz") from error
 
 
+def refuse(error: Exception) -> NoReturn:
+    """End the command with 1 and a sentence."""
+    typer.echo(f"Refused: {error}", err=True)
+    raise typer.Exit(1) from error
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """Load TensorFlow quietly in the block, and end the command with 1 and a sentence where it is refused."""
@@ -27,6 +34,7 @@ def refusals() -> Iterator[None]:
         import tensorflow as tf
 
         from pipelines.evaluation.gate import NotGoodEnoughError
+        from pipelines.importing.signatures import UnfitModelError
         from pipelines.publishing.config_file import ConfigError
         from pipelines.publishing.publishing import PublishingError
         from pipelines.publishing.versions import NoVersionError
@@ -43,8 +51,8 @@ def refusals() -> Iterator[None]:
         ConfigError,
         PublishingError,
         NoVersionError,
+        UnfitModelError,
         InvalidSeriesError,
         OSError,
     ) as error:
-        typer.echo(f"Refused: {error}", err=True)
-        raise typer.Exit(1) from error
+        refuse(error)

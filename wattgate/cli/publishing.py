@@ -5,6 +5,8 @@ They work on the model repository and on the config file that model servers read
 """
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -36,6 +38,19 @@ ServedAs = Annotated[
 REPOSITORY, CONFIG = Path("models"), Path("var/models.config")
 """Those of `wattgate serve`."""
 
+TimeZone = Annotated[str | None, typer.Option(help="Zone of times without an offset in the meter file.")]
+Column = Annotated[str | None, typer.Option(help="Header of its column of loads.")]
+Unit = Annotated[Literal["kW", "kWh"], typer.Option(help="What its values are.")]
+Labels = Annotated[Literal["start", "end"], typer.Option(help="What of its step a row's time is.")]
+Margin = Annotated[
+    float, typer.Option(min=0, help="Share by which its error may be above the serving version's.")
+]
+Settle = Annotated[
+    float,
+    typer.Option(min=0, help="Seconds within which model servers read the config file; waited once a model."),
+]
+MARGIN, SETTLE_S = 0.02, 10.0
+
 
 def publish(
     version: Annotated[
@@ -56,22 +71,12 @@ def publish(
     repository: Models = REPOSITORY,
     config: Config = CONFIG,
     served_as: ServedAs = None,
-    tz: Annotated[str | None, typer.Option(help="Zone of times without an offset in the meter file.")] = None,
-    column: Annotated[str | None, typer.Option(help="Header of its column of loads.")] = None,
-    unit: Annotated[Literal["kW", "kWh"], typer.Option(help="What its values are.")] = "kW",
-    labels: Annotated[
-        Literal["start", "end"], typer.Option(help="What of its step a row's time is.")
-    ] = "start",
-    margin: Annotated[
-        float, typer.Option(min=0, help="Share by which its error may be above the serving version's.")
-    ] = 0.02,
-    settle: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            help="Seconds within which model servers read the config file; waited once a model.",
-        ),
-    ] = 10.0,
+    tz: TimeZone = None,
+    column: Column = None,
+    unit: Unit = "kW",
+    labels: Labels = "start",
+    margin: Margin = MARGIN,
+    settle: Settle = SETTLE_S,
 ) -> None:
     """Judge a version and, if it is good, serve it to a share of the callers as `canary`.
 
@@ -80,37 +85,53 @@ def publish(
     serves. Nothing changes then.
     """
     with refusals():
-        from pipelines.publishing.judging import backtest
-        from pipelines.publishing.publishing import publish as publish_version
-
         name = model or version.resolve().parent.name
-        content, named, declared = data.read_bytes(), zone_of(tz), Declared(column, unit, labels)
-        with Progress(console=_console, transient=True) as bars:
+        judged = Judged(data.read_bytes(), zone_of(tz), Declared(column, unit, labels))
+        put(version, name, opened(repository, config, served_as), judged, margin, settle)
 
-            def judge(folder: Path, zone: ZoneInfo) -> "Report":
-                task = bars.add_task(f"Forecasting with {folder}", total=None)
 
-                def tell(done: int, windows: int) -> None:
-                    bars.update(task, completed=done, total=windows)
+@dataclass(frozen=True)
+class Judged:
+    """A meter file to judge a version by."""
 
-                return backtest(folder, content, zone=named or zone, declared=declared, tell=tell)
+    content: bytes
+    zone: ZoneInfo | None
+    declared: Declared
 
-            def wait() -> None:
-                bars.add_task("Waiting until model servers know which version serves", total=None)
-                time.sleep(settle)
 
-            published = publish_version(
-                version,
-                name,
-                _repository(repository, config, served_as),
-                judge,
-                margin=margin,
-                settle=wait,
-            )
+def put(
+    version: Path, name: str, repository: "Repository", judged: Judged | None, margin: float, settle_s: float
+) -> None:
+    """Publish a version, and say what became of it."""
+    from pipelines.publishing.publishing import publish as publish_version
+
+    with Progress(console=_console, transient=True) as bars:
+
+        def wait() -> None:
+            bars.add_task("Waiting until model servers know which version serves", total=None)
+            time.sleep(settle_s)
+
+        judge = _judge(judged, bars) if judged else None
+        published = publish_version(version, name, repository, judge, margin=margin, settle=wait)
+    if published.report is not None:
         _console.print(_compared(published.report, published.serving))
-        _console.print(f"{name}: version {published.version} is {published.label}.")
-        if published.serving is not None:
-            _console.print(f"Next: wattgate promote {name}, or wattgate rollback {name}")
+    _console.print(f"{name}: version {published.version} is {published.label}.")
+    if published.serving is not None:
+        _console.print(f"Next: wattgate promote {name}, or wattgate rollback {name}")
+
+
+def _judge(by: Judged, bars: Progress) -> Callable[[Path, ZoneInfo], "Report"]:
+    from pipelines.publishing.judging import backtest
+
+    def judge(folder: Path, zone: ZoneInfo) -> "Report":
+        task = bars.add_task(f"Forecasting with {folder}", total=None)
+
+        def tell(done: int, windows: int) -> None:
+            bars.update(task, completed=done, total=windows)
+
+        return backtest(folder, by.content, zone=by.zone or zone, declared=by.declared, tell=tell)
+
+    return judge
 
 
 def promote(
@@ -120,7 +141,7 @@ def promote(
     with refusals():
         from pipelines.publishing.publishing import promote as promote_canary
 
-        version = promote_canary(model, _repository(repository, config, served_as))
+        version = promote_canary(model, opened(repository, config, served_as))
         _console.print(f"{model}: version {version} is stable. To go back: wattgate rollback {model}")
 
 
@@ -131,7 +152,7 @@ def rollback(
     with refusals():
         from pipelines.publishing.publishing import roll_back
 
-        gone, stable = roll_back(model, _repository(repository, config, served_as))
+        gone, stable = roll_back(model, opened(repository, config, served_as))
         _console.print(f"{model}: version {gone} is withdrawn, version {stable} serves.")
 
 
@@ -141,20 +162,21 @@ def versions_table(repository: Path, config: Path) -> Table:
         from pipelines.publishing.listing import list_versions
 
         table = Table("model", "version", "label", "trained on data until", "MAE kW", "better than naive by")
-        for found in list_versions(_repository(repository, config, None)):
+        for found in list_versions(opened(repository, config, None)):
             record = found.spec.training
             table.add_row(
                 found.model,
                 str(found.version),
                 ", ".join(found.labels),
-                f"{record.data_until:%F}",
-                f"{record.mae_kw:,.2f}",
+                f"{record.data_until:%F}" if record else "",
+                f"{record.mae_kw:,.2f}" if record else "",
                 "" if found.skill is None else f"{found.skill:.0%}",
             )
     return table
 
 
-def _repository(folder: Path, config: Path, served_as: Path | None) -> "Repository":
+def opened(folder: Path, config: Path, served_as: Path | None) -> "Repository":
+    """A repository and its config file."""
     from pipelines.publishing.config_file import ModelConfigFile
     from pipelines.publishing.publishing import Repository
 

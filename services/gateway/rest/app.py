@@ -15,7 +15,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     docs = gateway.settings.docs
     app = FastAPI(
         title="Wattgate",
-        summary="The next two hours of a quarter-hour load series, in kW.",
+        summary="Forecasts of load, in kW.",
         docs_url=None,
         openapi_url="/openapi.json" if docs else None,
         redoc_url=None,

@@ -44,7 +44,7 @@ _ANY_HISTORY = described(ForecastOptions, uploads.ANY_HISTORY)
 
 @router.post("/predict/{model}", openapi_extra=_UPLOAD_ONLY)
 async def predict(model: str, call: TheCall) -> list[float]:
-    """The next quarter-hours in kW, from a meter file in the field `file`."""
+    """The next steps in kW, as many as the model forecasts, from a meter file in the field `file`."""
     return await _predict(model, call)
 
 
@@ -63,7 +63,7 @@ async def _predict(model: str, call: Call) -> list[float]:
 
 @router.post("/v1/models/{model}:forecast", openapi_extra=_ANY_HISTORY)
 async def forecast(model: str, call: TheCall) -> ForecastOut:
-    """The next quarter-hours with times and intervals, from a meter file, a CSV body or a JSON series."""
+    """The next steps with times and intervals, from a meter file, a CSV body or a JSON series."""
     call.gateway.models.state(model)
     history = await uploads.read_history(call.request, call.gateway.settings.max_upload_bytes, call.options)
     prediction = await call.gateway.predictor.predict(model, history, call.deadline)

@@ -9,10 +9,10 @@ import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pipelines.errors import Violation
-from pipelines.preprocessing.gaps import MOST_FILLED, USUALLY_FILLED, Repair
+from pipelines.preprocessing.gaps import MOST_FILLED, Repair
 from pipelines.preprocessing.meter_file import AS_USUAL, Declared
 from pipelines.preprocessing.window import STRICT, Tolerance
-from pipelines.spec import Observed
+from pipelines.spec import Observed, TrainingRecord
 from services.core.errors import InvalidRequestError, ServiceError, TooLargeError, as_status
 from services.core.telemetry.calls import caller
 from services.gateway.fleet import Fleet, Meter
@@ -121,8 +121,8 @@ def _tolerance(request: pb.ForecastRequest) -> Tolerance:
         raise InvalidRequestError("gaps.method or fallback is none that this gateway knows")
     if gaps.HasField("max_steps") and not _FILLS[gaps.method]:
         raise InvalidRequestError("gaps.max_steps counts with METHOD_LINEAR alone")
-    steps = gaps.max_steps if gaps.HasField("max_steps") else USUALLY_FILLED
-    if not 1 <= steps <= MOST_FILLED:
+    steps = gaps.max_steps if gaps.HasField("max_steps") else None
+    if steps is not None and not 1 <= steps <= MOST_FILLED:
         raise InvalidRequestError(f"gaps.max_steps is not one of 1 to {MOST_FILLED}")
     return Tolerance(steps if _FILLS[gaps.method] else 0, _FALLS_BACK[request.fallback])
 
@@ -201,6 +201,18 @@ def _observed(observed: Observed | None) -> pb.Observed | None:
     return pb.Observed(**observed.model_dump()) if observed else None
 
 
+def _training(record: TrainingRecord) -> pb.TrainingRecord:
+    return pb.TrainingRecord(
+        data_sha256=record.data_sha256,
+        data_from=_stamp(record.data_from),
+        data_until=_stamp(record.data_until),
+        mae_kw=record.mae_kw,
+        rmse_kw=record.rmse_kw,
+        naive_mae_kw=record.naive_mae_kw,
+        observed=_observed(record.observed),
+    )
+
+
 def _model(state: ModelState) -> pb.Model:
     answer = pb.Model(
         name=state.name,
@@ -224,16 +236,6 @@ def _model(state: ModelState) -> pb.Model:
         answer.window, answer.horizon, answer.resolution_s = spec.window, spec.horizon, spec.resolution_s
         answer.time_zone, answer.unit = spec.time_zone, spec.unit
         answer.features.extend(pb.Feature(name=f.name, mean=f.mean, std=f.std) for f in spec.features)
-        record = spec.training
-        answer.training.CopyFrom(
-            pb.TrainingRecord(
-                data_sha256=record.data_sha256,
-                data_from=_stamp(record.data_from),
-                data_until=_stamp(record.data_until),
-                mae_kw=record.mae_kw,
-                rmse_kw=record.rmse_kw,
-                naive_mae_kw=record.naive_mae_kw,
-                observed=_observed(record.observed),
-            )
-        )
+        if spec.training:
+            answer.training.CopyFrom(_training(spec.training))
     return answer

@@ -14,6 +14,7 @@ class Hourly:
     window: int = 168
     horizon: int = 2
     resolution_s: int = 3600
+    grid_s: int = 0
 
 
 def hours(kw, *, without=()):

@@ -23,6 +23,13 @@ def test_every_model_of_the_repository_is_served(pair, tmp_path):
         assert f'name: "{model}" base_path: "{tmp_path / "models" / model}"' in config(tmp_path).read_text()
 
 
+def test_a_model_that_came_later_is_not_taken_for_the_usual_one(pair, tmp_path):
+    (tmp_path / "models" / "aaa").mkdir()
+    assert pair.default_model() == "cnn"
+    (tmp_path / "models" / "cnn").rmdir()
+    assert pair.default_model() == "aaa"
+
+
 def test_what_was_published_outlives_a_restart(pair, tmp_path):
     pair.write_model_config()
     published = (

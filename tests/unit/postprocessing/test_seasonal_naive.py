@@ -32,4 +32,8 @@ def test_what_neither_has_is_left_open():
     kw[[2, 578]] = NAN
     assert np.isnan(naive(kw)).tolist() == [False, False, True] + [False] * 5
     assert np.isnan(naive(WEEK[:50])).all()
-    assert np.isnan(naive(WEEK[:96], horizon=97)).tolist() == [False] * 96 + [True]
+
+
+def test_further_ahead_than_a_season_it_comes_round_again():
+    assert naive(WEEK[:96], horizon=98) == [*range(96), 0, 1]
+    assert naive(WEEK, horizon=674)[-3:] == [671, 0, 1]

@@ -156,7 +156,7 @@ def test_rows_that_are_few_are_enough_where_they_reach_back_far_enough():
     history = without(series(KW[:22]), 5, 6, 7)
     assert history.kw.size == 19
     assert mended(history).load.kw.size == 20
-    assert "20 rows are needed (the last 300 minutes), there are 19" in str(refused(series(KW[:19])))
+    assert "20 rows are needed (the last 5 hours), there are 19" in str(refused(series(KW[:19])))
 
 
 @pytest.mark.parametrize(

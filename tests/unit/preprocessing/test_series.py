@@ -42,7 +42,7 @@ def test_of_a_longer_history_the_newest_steps_are_used():
 
 
 def test_a_history_one_step_short_is_refused_with_both_numbers():
-    assert "8 rows are needed (the last 120 minutes), there are 7" in str(refused(series(7)))
+    assert "8 rows are needed (the last 2 hours), there are 7" in str(refused(series(7)))
 
 
 def test_a_gap_in_the_window_is_named_by_the_row_after_it():

@@ -32,6 +32,23 @@ def test_the_first_version_serves_at_once(repository, version, judge):
     assert (repository.folder / "cnn" / "1" / "saved_model.pb").is_file()
 
 
+def test_the_first_version_need_not_be_judged_but_all_others(repository, version, judge):
+    published = publish(version(99.0), "cnn", repository, None, margin=0.02, settle=at_once)
+    assert (published.version, published.label, published.report) == (1, "stable", None)
+    with pytest.raises(PublishingError, match="version 1 of cnn serves: one that is to follow it is judged"):
+        publish(version(4.0), "cnn", repository, None, margin=0.02, settle=at_once)
+    assert served(repository) == ({1}, {"stable": 1})
+    assert list(version_folders(repository.folder, "cnn")) == [1]
+    assert publish(version(4.0), "cnn", repository, judge, margin=0.02, settle=at_once).label == "canary"
+
+
+@pytest.mark.parametrize("name", ["../cnn", "a/b", "", ".hidden", "cnn:forecast", "gru cnn", "x" * 65, "grü"])
+def test_a_name_that_nobody_could_ask_for_is_refused(repository, version, judge, name):
+    with pytest.raises(PublishingError, match="cannot be the name of a model"):
+        publish(version(4.0), name, repository, judge, margin=0.02, settle=at_once)
+    assert not repository.folder.exists()
+
+
 def test_published_promoted_and_rolled_back(repository, version, judge):
     publish(version(4.0), "cnn", repository, judge, margin=0.02, settle=at_once)
     published = publish(version(3.0), "cnn", repository, judge, margin=0.02, settle=at_once)

@@ -161,8 +161,8 @@ class GapPolicy(_message.Message):
     MAX_STEPS_FIELD_NUMBER: _builtins.int
     method: Global___GapPolicy.Method.ValueType
     max_steps: _builtins.int
-    """Steps of the longest gap that is filled, 1 to 96; unset: 4. With METHOD_LINEAR alone. A history with a
-    longer gap is refused.
+    """Steps of the longest gap that is filled, 1 to 96; unset: an hour's, one at least. With METHOD_LINEAR
+    alone. A history with a longer gap is refused.
     """
     def __init__(
         self,
@@ -402,8 +402,8 @@ class Warning(_message.Message):
     LINE_FIELD_NUMBER: _builtins.int
     COLUMN_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
-    """flat: identical values for over six hours, and longer than ever in the training data. Of a model that does
-    not say what it was trained on, zeros for over a day.
+    """flat: identical values for over six hours and four steps, and longer than ever in the training data. Of a
+    model that does not say what it was trained on, zeros for over a day.
     range: values outside the range of the training data.
     """
     message: _builtins.str
@@ -686,7 +686,9 @@ class Model(_message.Message):
         """In the order of the model's input."""
 
     @_builtins.property
-    def training(self) -> Global___TrainingRecord: ...
+    def training(self) -> Global___TrainingRecord:
+        """Unset for versions that do not say."""
+
     @_builtins.property
     def canary(self) -> Global___Canary:
         """The version on trial; unset where no version is labelled `canary`."""

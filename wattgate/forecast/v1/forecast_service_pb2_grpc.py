@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ForecastServiceStub:
-    """ForecastService answers the next quarter-hours of a load series.
+    """ForecastService answers how a load series goes on.
 
     Every call needs `authorization: Bearer <token>` in its metadata; tokens come from the HTTPS edge's
     `POST /token`. Every error carries a google.rpc.ErrorInfo whose `reason` is stable; input errors carry
@@ -64,7 +64,7 @@ class ForecastServiceStub:
 
 
 class ForecastServiceServicer:
-    """ForecastService answers the next quarter-hours of a load series.
+    """ForecastService answers how a load series goes on.
 
     Every call needs `authorization: Bearer <token>` in its metadata; tokens come from the HTTPS edge's
     `POST /token`. Every error carries a google.rpc.ErrorInfo whose `reason` is stable; input errors carry
@@ -74,7 +74,7 @@ class ForecastServiceServicer:
     """
 
     def Forecast(self, request, context):
-        """Forecast answers the quarter-hours that follow the last value of a load history.
+        """Forecast answers the steps that follow the last value of a load history, as many as the model forecasts.
 
         Errors: INVALID_ARGUMENT (history: too short, a gap that is not filled, order, format), NOT_FOUND (model),
         RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
@@ -149,7 +149,7 @@ def add_ForecastServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ForecastService:
-    """ForecastService answers the next quarter-hours of a load series.
+    """ForecastService answers how a load series goes on.
 
     Every call needs `authorization: Bearer <token>` in its metadata; tokens come from the HTTPS edge's
     `POST /token`. Every error carries a google.rpc.ErrorInfo whose `reason` is stable; input errors carry

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ForecastServiceStub:
-    """ForecastService answers the next quarter-hours of a load series.
+    """ForecastService answers how a load series goes on.
 
     Every call needs `authorization: Bearer <token>` in its metadata; tokens come from the HTTPS edge's
     `POST /token`. Every error carries a google.rpc.ErrorInfo whose `reason` is stable; input errors carry
@@ -41,7 +41,7 @@ class ForecastServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ForecastServiceAsyncStub: ...
     Forecast: _grpc.UnaryUnaryMultiCallable[_forecast_service_pb2.ForecastRequest, _forecast_service_pb2.ForecastResponse]
-    """Forecast answers the quarter-hours that follow the last value of a load history.
+    """Forecast answers the steps that follow the last value of a load history, as many as the model forecasts.
 
     Errors: INVALID_ARGUMENT (history: too short, a gap that is not filled, order, format), NOT_FOUND (model),
     RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
@@ -69,7 +69,7 @@ class ForecastServiceStub:
 
 @_typing.type_check_only
 class ForecastServiceAsyncStub(ForecastServiceStub):
-    """ForecastService answers the next quarter-hours of a load series.
+    """ForecastService answers how a load series goes on.
 
     Every call needs `authorization: Bearer <token>` in its metadata; tokens come from the HTTPS edge's
     `POST /token`. Every error carries a google.rpc.ErrorInfo whose `reason` is stable; input errors carry
@@ -80,7 +80,7 @@ class ForecastServiceAsyncStub(ForecastServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Forecast: _aio.UnaryUnaryMultiCallable[_forecast_service_pb2.ForecastRequest, _forecast_service_pb2.ForecastResponse]  # type: ignore[assignment]
-    """Forecast answers the quarter-hours that follow the last value of a load history.
+    """Forecast answers the steps that follow the last value of a load history, as many as the model forecasts.
 
     Errors: INVALID_ARGUMENT (history: too short, a gap that is not filled, order, format), NOT_FOUND (model),
     RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,
@@ -107,7 +107,7 @@ class ForecastServiceAsyncStub(ForecastServiceStub):
     """GetModel answers one model. Errors: NOT_FOUND."""
 
 class ForecastServiceServicer(metaclass=_abc_1.ABCMeta):
-    """ForecastService answers the next quarter-hours of a load series.
+    """ForecastService answers how a load series goes on.
 
     Every call needs `authorization: Bearer <token>` in its metadata; tokens come from the HTTPS edge's
     `POST /token`. Every error carries a google.rpc.ErrorInfo whose `reason` is stable; input errors carry
@@ -122,7 +122,7 @@ class ForecastServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _forecast_service_pb2.ForecastRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_forecast_service_pb2.ForecastResponse, _abc.Awaitable[_forecast_service_pb2.ForecastResponse]]:
-        """Forecast answers the quarter-hours that follow the last value of a load history.
+        """Forecast answers the steps that follow the last value of a load history, as many as the model forecasts.
 
         Errors: INVALID_ARGUMENT (history: too short, a gap that is not filled, order, format), NOT_FOUND (model),
         RESOURCE_EXHAUSTED (file over 10 MiB, reason TOO_LARGE; more calls than the gateway takes at a time,

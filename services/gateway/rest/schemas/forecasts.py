@@ -22,7 +22,7 @@ class IntervalOut(BaseModel):
 
 
 class StepOut(BaseModel):
-    """The forecast of one quarter-hour."""
+    """The forecast of one step."""
 
     valid_from: AwareDatetime
     valid_to: AwareDatetime
@@ -59,8 +59,9 @@ class ForecastOut(BaseModel):
     repaired: list[RepairOut] = Field(description="What was filled of the window, oldest first.")
     warnings: list[ViolationOut] = Field(
         description=f"What looks like a meter at fault, {MAX_LISTED} at most. flat: identical values for "
-        "over six hours, and longer than ever in the training data (of a model that does not say what it was "
-        "trained on, zeros for over a day); range: values outside the range of the training data."
+        "over six hours and four steps, and longer than ever in the training data (of a model that does not "
+        "say what it was trained on, zeros for over a day); range: values outside the range of the training "
+        "data."
     )
     fallback_reason: str | None = Field(
         description="Why this is a fallback and not the model's forecast: the rule that was broken (gap, "

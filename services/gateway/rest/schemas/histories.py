@@ -13,22 +13,22 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipelines.preprocessing.gaps import MOST_FILLED, USUALLY_FILLED
+from pipelines.preprocessing.gaps import MOST_FILLED
 from pipelines.preprocessing.meter_file import Declared
 from pipelines.preprocessing.series import MAX_STEPS
 from pipelines.preprocessing.window import STRICT, Tolerance
 
 
 class SeriesIn(BaseModel):
-    """An evenly spaced load history: one value per quarter-hour."""
+    """An evenly spaced load history: one value per step of the model."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
-    start: AwareDatetime = Field(description="Start of the first quarter-hour, with its offset from UTC.")
+    start: AwareDatetime = Field(description="Start of the first step, with its offset from UTC.")
     kw: list[FiniteFloat | None] = Field(
         max_length=MAX_STEPS,
         fail_fast=True,
-        description="Mean active power per quarter-hour, kW, oldest first; null where a value is missing, "
+        description="Mean active power per step, kW, oldest first; null where a value is missing, "
         "which is taken only with gaps=linear or a fallback.",
     )
 
@@ -92,12 +92,12 @@ class ForecastOptions(FileOptions):
         description="What becomes of steps that are missing in the newest window: the history is refused, or "
         "they are filled along a straight line from the value before to the value after.",
     )
-    max_gap_steps: int = Field(
-        default=USUALLY_FILLED,
+    max_gap_steps: int | None = Field(
+        default=None,
         ge=1,
         le=MOST_FILLED,
-        description="Steps of the longest gap that is filled; with gaps=linear alone. A history with a "
-        "longer one is refused.",
+        description="Steps of the longest gap that is filled, by default an hour's, one at least; with "
+        "gaps=linear alone. A history with a longer one is refused.",
     )
     fallback: Literal["none", "seasonal_naive"] = Field(
         default="none",
@@ -110,7 +110,7 @@ class ForecastOptions(FileOptions):
 
     @field_validator("max_gap_steps")
     @classmethod
-    def _needs_a_policy(cls, steps: int, info: ValidationInfo) -> int:
+    def _needs_a_policy(cls, steps: int | None, info: ValidationInfo) -> int | None:
         if info.data.get("gaps", "linear") != "linear":
             raise PydanticCustomError("idle", "counts with gaps=linear alone")
         return steps

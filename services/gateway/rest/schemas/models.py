@@ -69,7 +69,7 @@ class ModelVersionOut(BaseModel):
     time_zone: str
     unit: str
     features: list[FeatureOut]
-    training: TrainingOut
+    training: TrainingOut | None = Field(description="null for versions that do not say.")
 
     @classmethod
     def of(cls, model: ServedModel) -> Self:
@@ -84,7 +84,7 @@ class ModelVersionOut(BaseModel):
             time_zone=spec.time_zone,
             unit=spec.unit,
             features=[FeatureOut(**feature.model_dump()) for feature in spec.features],
-            training=TrainingOut.of(spec.training),
+            training=None if spec.training is None else TrainingOut.of(spec.training),
         )
 
 
