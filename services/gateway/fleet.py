@@ -7,21 +7,11 @@ from dataclasses import dataclass, field
 from pipelines.errors import InvalidSeriesError
 from pipelines.preprocessing.window import Window
 from services.core.deadline import Deadline
-from services.core.errors import DeadlineError, ServiceError
-from services.core.telemetry.calls import caller, note, note_input
+from services.core.errors import ServiceError
+from services.core.telemetry.calls import caller
 from services.gateway.metrics import READ_SECONDS, STREAM_BATCH_SIZE, timed
-from services.gateway.models import ServedModel, VersionGoneError
-from services.gateway.predict import (
-    EvenSeries,
-    History,
-    Prediction,
-    Predictor,
-    fallback,
-    in_reader,
-    read_window,
-    sha256_of,
-)
-from services.gateway.quotas import Quotas
+from services.gateway.models import ServedModel
+from services.gateway.predict import History, Prediction, Predictor, fallback, read_window
 
 AT_WORK = 2
 """Batches of one caller under way at a time: one is computed while the next is on its way."""
@@ -40,15 +30,12 @@ class Meter:
     """Or why there is none."""
 
 
-Result = Prediction | ServiceError | InvalidSeriesError
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What became of it."""
 
     id: str
-    result: Result
+    result: Prediction | ServiceError | InvalidSeriesError
 
 
 @dataclass
@@ -169,44 +156,7 @@ class Fleet:
         deadline = Deadline.after(self._timeout_s)
         results: Sequence[Prediction | ServiceError]
         try:
-            try:
-                results = await self._predictor.ask(batch.model, batch.windows, deadline)
-            except VersionGoneError:
-                model = await self._predictor.models.newest(batch.model.name)
-                results = await self._predictor.ask(model, batch.windows, deadline)
+            results = await self._predictor.ask(batch.model, batch.windows, deadline)
         except ServiceError as error:
             results = [error] * len(batch.ids)
         return [Outcome(id_, result) for id_, result in zip(batch.ids, results, strict=True)]
-
-
-async def forecast_all(
-    predictor: Predictor, quotas: Quotas, name: str, histories: Sequence[EvenSeries], deadline: Deadline
-) -> list[Result]:
-    """What follows each of some histories, computed together, in their order; or why it is not known.
-
-    Each counts towards the caller's quota. Raises OverQuotaError, and DeadlineError where not all are
-    ready in time.
-    """
-    note(name)
-    quotas.take(caller(), len(histories))
-    note_input(await in_reader(sha256_of, *histories))
-
-    async def meters() -> AsyncIterator[Meter]:
-        for place, history in enumerate(histories):
-            yield Meter(str(place), name, history)
-
-    async def turn() -> None:
-        """Others come between."""
-        await asyncio.sleep(0)
-
-    results: dict[int, Result] = {}
-    try:
-        async with asyncio.timeout(deadline.left_s):
-            async for outcome in Fleet(predictor, turn, timeout_s=deadline.left_s).forecast(meters()):
-                results[int(outcome.id)] = outcome.result
-    except TimeoutError:
-        raise DeadlineError("Not all of the forecasts were ready in time; send fewer at once") from None
-    for result in results.values():
-        if isinstance(result, Prediction):
-            note(name, result.model.version)
-    return [results[place] for place in range(len(histories))]

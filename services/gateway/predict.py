@@ -104,21 +104,26 @@ class Predictor:
             if window.fault:
                 note(name, model.version)
                 return fallback(model, window)
-            try:
-                (prediction,) = await self.ask(model, [window], deadline)
-            except VersionGoneError:
-                (prediction,) = await self.ask(await self.models.newest(name), [window], deadline)
+            (prediction,) = await self.ask(model, [window], deadline)
         note(name, prediction.model.version)
         return prediction
 
     async def ask(
         self, model: ServedModel, windows: Sequence[Window], deadline: Deadline
     ) -> list[Prediction]:
-        """The forecasts of some windows by one call to the model.
+        """The forecasts of some windows by one call to a version, or to the newest where that one is gone.
 
-        What a version on trial cannot answer, the stable one does. Raises VersionGoneError,
-        ModelUnavailableError, ModelFailedError, DeadlineError.
+        What a version on trial cannot answer, the stable one does. Raises ModelUnavailableError,
+        ModelFailedError, DeadlineError.
         """
+        try:
+            return await self._ask_version(model, windows, deadline)
+        except VersionGoneError:
+            return await self._ask_version(await self.models.newest(model.name), windows, deadline)
+
+    async def _ask_version(
+        self, model: ServedModel, windows: Sequence[Window], deadline: Deadline
+    ) -> list[Prediction]:
         trial = self.models.trial_of(model)
         if trial is None:
             return await self._ask(model, windows, deadline.for_upstream_s())

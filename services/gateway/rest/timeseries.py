@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict
 from pipelines.errors import InvalidSeriesError
 from services.core.errors import InvalidHistoryError, ServiceError, as_problem
 from services.core.telemetry.calls import request_id
-from services.gateway.fleet import Result, forecast_all
 from services.gateway.predict import Prediction
 from services.gateway.rest import uploads
 from services.gateway.rest.options import described, options_of
@@ -29,6 +28,7 @@ from services.gateway.rest.schemas.timeseries import (
     TimeSeriesUsageOut,
 )
 from services.gateway.rest.security import deadline_of, gateway_of
+from services.gateway.several import forecast_all
 
 
 class _Route(APIRoute):
@@ -80,25 +80,29 @@ async def forecast_time_series(request: Request) -> TimeSeriesForecastsOut:
     asked.check(gateway.models.served(asked.model).spec)
     histories = await asyncio.to_thread(asked.histories)
     results = await forecast_all(gateway.predictor, gateway.quotas, asked.model, histories, deadline)
-    return _answer(asked, [_blaming(place, result) for place, result in enumerate(results)])
+    return _answer(
+        asked,
+        [
+            _blaming(place, result) if isinstance(result, InvalidSeriesError) else result
+            for place, result in enumerate(results)
+        ],
+    )
 
 
-def _blaming(place: int, result: Result) -> Prediction | ServiceError:
-    """A result; a history that is no good by the field it came in."""
-    if not isinstance(result, InvalidSeriesError):
-        return result
+def _blaming(place: int, error: InvalidSeriesError) -> InvalidHistoryError:
+    """What is wrong with a history, by the field it came in."""
     field = f"inputs.{place}.series"
     return InvalidHistoryError(
-        str(result), tuple(replace(violation, column=field) for violation in result.violations)
+        str(error), tuple(replace(violation, column=field) for violation in error.violations)
     )
 
 
 def _answer(
-    asked: TimeSeriesForecastIn, results: Sequence[Prediction | ServiceError]
+    asked: TimeSeriesForecastIn, results: Sequence[Prediction | InvalidHistoryError]
 ) -> TimeSeriesForecastsOut:
     """Raises the first error where there is nothing else."""
     known = sum(isinstance(result, Prediction) for result in results)
-    if not known and isinstance(results[0], ServiceError):
+    if not known and isinstance(results[0], InvalidHistoryError):
         raise results[0]
     id_ = request_id() or ""
     sent, forecast = sum(len(given.series) for given in asked.inputs), known * asked.options.horizon
@@ -115,9 +119,9 @@ def _answer(
 
 
 def _output(
-    id_: str, asked: TimeSeriesForecastIn, place: int, result: Prediction | ServiceError
+    id_: str, asked: TimeSeriesForecastIn, place: int, result: Prediction | InvalidHistoryError
 ) -> TimeSeriesOutputOut:
-    if isinstance(result, ServiceError):
+    if isinstance(result, InvalidHistoryError):
         said = TimeSeriesErrorOut.of(as_problem(result))
         return TimeSeriesOutputOut(
             id=id_, status="error", content=[], error=said, model_version=None, warnings=[]

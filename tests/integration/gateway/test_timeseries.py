@@ -11,7 +11,7 @@ import pytest
 from services.gateway.rest.schemas.timeseries import MOST_SERIES
 from tests.benchmarks.engines import engine
 from tests.data import MONDAY, frozen_kw, plausible_kw, sha256
-from tests.integration.gateway.in_process import edges
+from tests.integration.gateway.in_process import SPEC, edges
 
 PATH = "/v1/timeseries/forecast"
 KW = plausible_kw(700)
@@ -219,20 +219,36 @@ async def test_each_series_counts_towards_the_quota(home, model_server):
         assert refused.json()["error"]["type"] == "OVER_QUOTA"
 
 
-async def test_they_take_their_places_among_all_others(home, model_server):
-    """With one place, taken, nothing is computed, and the caller hears in time that it was not."""
-    async with edges(home, model_server.address, max_in_flight=1, model_poll_s=60) as edge:
+async def test_they_take_one_place_together_among_all_others(home, model_server):
+    settings = {"max_in_flight": 1, "max_queue_s": 0.2, "model_poll_s": 60}
+    async with edges(home, model_server.address, **settings) as edge:
         await edge.until_ready()
-        headers = {"Authorization": edge.metadata[0][1], "X-Request-Timeout": "0.5"}
+        headers = {"Authorization": edge.metadata[0][1]}
+        three = asking(*[series()] * 3)
         async with edge.gateway.admission.place():
             delivered = model_server.delivered
-            late = await edge.https.post(PATH, json=asking(*[series()] * 3), headers=headers)
-            assert late.status_code == 504
-            assert "send fewer at once" in late.json()["detail"]
+            refused = await edge.https.post(PATH, json=three, headers=headers)
+            assert (refused.status_code, refused.json()["error"]["type"]) == (429, "OVERLOADED")
         assert model_server.delivered == delivered
-        del headers["X-Request-Timeout"]
-        assert (await edge.https.post(PATH, json=asking(), headers=headers)).status_code == 200
+        assert (await edge.https.post(PATH, json=three, headers=headers)).status_code == 200
+        assert model_server.delivered == delivered + 1  # as one batch
         assert edge.gateway.admission.at_work == 0
+
+
+async def test_more_than_a_batch_are_several_calls_in_one_place(home, model_server):
+    async with edges(home, model_server.address, max_in_flight=1, model_poll_s=60) as edge:
+        await edge.until_ready()
+        delivered = model_server.delivered
+        many = asking(*[series()] * (SPEC.batch_sizes[-1] + 1))
+        answer = await edge.https.post(PATH, json=many, headers={"Authorization": edge.metadata[0][1]})
+        assert len(answer.json()["outputs"]) == SPEC.batch_sizes[-1] + 1
+        assert model_server.delivered == delivered + 2
+
+
+def test_without_time_left_a_bad_series_is_still_what_is_wrong(running, bearer):
+    headers = {**bearer, "X-Request-Timeout": "0"}
+    for kw, status in ((BAD, 422), (KW, 504)):
+        assert running.https.post(PATH, json=asking(series(kw)), headers=headers).status_code == status
 
 
 BY_KSERVE = """
