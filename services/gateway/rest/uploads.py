@@ -21,6 +21,9 @@ Document = TypeVar("Document", bound=BaseModel)
 _FRAMING_BYTES = 64 * 1024
 """What boundaries and part headers may add to an upload."""
 
+_MOST_PARTS = 10_000
+"""Fields, lists and objects of a JSON document, by their marks: 256 time series have 2,800 to 3,600."""
+
 MULTIPART, CSV, JSON = "multipart/form-data", "text/csv", "application/json"
 
 _EXAMPLE = "Date-Time,Power Consumption [kW]\n2024-06-03 00:00:00,101.5\n2024-06-03 00:15:00,99.8\n"
@@ -155,6 +158,10 @@ def _series(body: bytes, options: FileOptions) -> EvenSeries:
 
 
 def _parsed(body: bytes, form: type[Document], what: str) -> Document:
+    # A field that is not known is an error each, and errors keep what they are about: 10 MiB of fields took
+    # 4 s and 900 MB to refuse.
+    if sum(body.count(mark) for mark in (b":", b"[", b"{")) > _MOST_PARTS:
+        raise InvalidRequestError(f"The {what} has more fields, lists and objects than anything taken here")
     try:
         return form.model_validate_json(body)
     except ValidationError as error:

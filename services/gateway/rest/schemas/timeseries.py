@@ -76,6 +76,10 @@ class TimeSeriesOptionsIn(_In):
     )
 
 
+class MetadataIn(BaseModel):
+    """The caller's own; not looked at."""
+
+
 class TimeSeriesForecastIn(_In):
     """A request."""
 
@@ -103,7 +107,7 @@ class TimeSeriesForecastIn(_In):
     model: str
     inputs: list[TimeSeriesIn] = Field(min_length=1, max_length=MOST_SERIES, fail_fast=True)
     options: TimeSeriesOptionsIn
-    metadata: dict[str, Any] | None = Field(default=None, description="The caller's own; not looked at.")
+    metadata: MetadataIn | None = None
 
     def check(self, spec: ForecastSpec) -> None:
         """Raise InvalidRequestError, which names the field, for what a model cannot do."""
