@@ -58,6 +58,15 @@ class UnsupportedMediaTypeError(ServiceError):
     reason = "UNSUPPORTED_MEDIA_TYPE"
 
 
+class NotAcceptableError(ServiceError):
+    """The caller takes none of the types this call answers. Over HTTPS alone."""
+
+    title = "Not acceptable"
+    http = HTTPStatus.NOT_ACCEPTABLE
+    grpc = StatusCode.INVALID_ARGUMENT
+    reason = "NOT_ACCEPTABLE"
+
+
 class TooLargeError(ServiceError):
     """The body is larger than this call takes."""
 

@@ -10,7 +10,7 @@ from services.core.deadline import Deadline
 from services.core.errors import ServiceError
 from services.core.telemetry.calls import caller
 from services.gateway.metrics import READ_SECONDS, STREAM_BATCH_SIZE, timed
-from services.gateway.models import ServedModel, VersionGoneError
+from services.gateway.models import ServedModel
 from services.gateway.predict import History, Prediction, Predictor, fallback, read_window
 
 AT_WORK = 2
@@ -156,11 +156,7 @@ class Fleet:
         deadline = Deadline.after(self._timeout_s)
         results: Sequence[Prediction | ServiceError]
         try:
-            try:
-                results = await self._predictor.ask(batch.model, batch.windows, deadline)
-            except VersionGoneError:
-                model = await self._predictor.models.newest(batch.model.name)
-                results = await self._predictor.ask(model, batch.windows, deadline)
+            results = await self._predictor.ask(batch.model, batch.windows, deadline)
         except ServiceError as error:
             results = [error] * len(batch.ids)
         return [Outcome(id_, result) for id_, result in zip(batch.ids, results, strict=True)]

@@ -43,6 +43,7 @@ RULES: dict[str, Rule] = {
     "POST /predict/{model}": _FORECAST,
     "POST /v1/models/{model}:forecast": _FORECAST,
     "POST /v1/models/{model}:backtest": Rule(FORECAST, "content"),
+    "POST /v1/timeseries/forecast": Rule(FORECAST, "content"),
     "GET /v1/models": _READS,
     "GET /v1/models/{model}": _READS,
     "GET /v1/users": _ADMIN,

@@ -100,25 +100,30 @@ class Predictor:
             with traces.step("read history"), timed(READ_SECONDS):
                 window = await read_window(history, model.spec, deadline)
             # So that an auditor can tell what a forecast was made from; hashed where it was read.
-            note_input(await in_reader(_sha256, history) if _is_large(history) else _sha256(history))
+            note_input(await in_reader(sha256_of, history) if _is_large(history) else sha256_of(history))
             if window.fault:
                 note(name, model.version)
                 return fallback(model, window)
-            try:
-                (prediction,) = await self.ask(model, [window], deadline)
-            except VersionGoneError:
-                (prediction,) = await self.ask(await self.models.newest(name), [window], deadline)
+            (prediction,) = await self.ask(model, [window], deadline)
         note(name, prediction.model.version)
         return prediction
 
     async def ask(
         self, model: ServedModel, windows: Sequence[Window], deadline: Deadline
     ) -> list[Prediction]:
-        """The forecasts of some windows by one call to the model.
+        """The forecasts of some windows by one call to a version, or to the newest where that one is gone.
 
-        What a version on trial cannot answer, the stable one does. Raises VersionGoneError,
-        ModelUnavailableError, ModelFailedError, DeadlineError.
+        What a version on trial cannot answer, the stable one does. Raises ModelUnavailableError,
+        ModelFailedError, DeadlineError.
         """
+        try:
+            return await self._ask_version(model, windows, deadline)
+        except VersionGoneError:
+            return await self._ask_version(await self.models.newest(model.name), windows, deadline)
+
+    async def _ask_version(
+        self, model: ServedModel, windows: Sequence[Window], deadline: Deadline
+    ) -> list[Prediction]:
         trial = self.models.trial_of(model)
         if trial is None:
             return await self._ask(model, windows, deadline.for_upstream_s())
@@ -217,11 +222,12 @@ def in_reader(work: Callable[..., T], *arguments: object) -> "asyncio.Future[T]"
     return asyncio.get_running_loop().run_in_executor(_READER, work, *arguments)
 
 
-def _sha256(history: History) -> str:
-    """Of a file as it came; of a series its loads alone, as 64-bit floats."""
-    return hashlib.sha256(
-        history.content if isinstance(history, MeterFile) else history.kw.tobytes()
-    ).hexdigest()
+def sha256_of(*histories: History) -> str:
+    """Of files as they came, one after the other; of series their loads alone, as 64-bit floats."""
+    digest = hashlib.sha256()
+    for history in histories:
+        digest.update(history.content if isinstance(history, MeterFile) else history.kw.tobytes())
+    return digest.hexdigest()
 
 
 def _read(history: History, spec: ForecastSpec) -> Window:

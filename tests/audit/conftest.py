@@ -1,3 +1,3 @@
-"""Examples of what may not be written are no tests."""
+"""Examples of what may not be written are no tests, nor is what runs in the environment of the tools."""
 
-collect_ignore = ["rules"]
+collect_ignore = ["in_venv", "rules"]

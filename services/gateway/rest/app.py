@@ -2,7 +2,7 @@
 
 from fastapi import Depends, FastAPI
 
-from services.gateway.rest import backtests, forecasts, health, keys, models, tokens, users
+from services.gateway.rest import backtests, forecasts, health, keys, models, timeseries, tokens, users
 from services.gateway.rest.described import describe
 from services.gateway.rest.docs import add_docs
 from services.gateway.rest.problems import answer_problems
@@ -21,10 +21,12 @@ def create_app(gateway: Gateway) -> FastAPI:
         redoc_url=None,
         # observed.py makes the spans: for refusals at the door too, and without what is in the query.
         telemetry={"tracing": False, "metrics": False, "logs": False},
+        # Clients that are made of the description have functions of these names.
+        generate_unique_id_function=lambda route: route.name,
         dependencies=[Depends(guard)],
     )
     app.state.gateway = gateway
-    for part in (tokens, keys, forecasts, backtests, models, users, health):
+    for part in (tokens, keys, forecasts, timeseries, backtests, models, users, health):
         app.include_router(part.router)
     if docs:
         add_docs(app, "/docs")

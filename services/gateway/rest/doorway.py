@@ -18,15 +18,17 @@ from services.gateway.rest.headers import AS_TEXT
 from services.gateway.rest.problems import MEDIA_TYPE
 
 _FORECAST = re.compile(
-    rb"(?:/predict(?:/([^/?]*))?|/v1/models/([^/?]*):forecast|/v1/models/([^/?]*):backtest)(?:\?.*)?",
+    rb"(?:/predict(?:/([^/?]*))?|/v1/models/([^/?]*):forecast|/v1/models/([^/?]*):backtest"
+    rb"|/v1/timeseries/forecast())(?:\?.*)?",
     re.DOTALL,
 )
-"""Backtests are many forecasts."""
+"""Backtests and time series are many forecasts; the latter name their model in the body alone."""
 _TEMPLATES = {
     None: "POST /predict",
     1: "POST /predict/{model}",
     2: "POST /v1/models/{model}:forecast",
     3: "POST /v1/models/{model}:backtest",
+    4: "POST /v1/timeseries/forecast",
 }
 
 TASK, IS_GONE = "wattgate.task", "wattgate.is_gone"

@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from services.core.deadline import Deadline
 from services.gateway.rest import uploads
+from services.gateway.rest.accept import VARIES, best_of
 from services.gateway.rest.options import described, options_of
 from services.gateway.rest.schemas.forecasts import ForecastOut
 from services.gateway.rest.schemas.histories import ForecastOptions
 from services.gateway.rest.schemas.problems import Problem
 from services.gateway.rest.security import deadline_of, gateway_of
+from services.gateway.rest.tables import AS_CSV, table
 from services.gateway.wiring import Gateway
 
 router = APIRouter(
@@ -61,10 +63,22 @@ async def _predict(model: str, call: Call) -> list[float]:
     return [step.kw for step in prediction.forecast.steps]
 
 
-@router.post("/v1/models/{model}:forecast", openapi_extra=_ANY_HISTORY)
-async def forecast(model: str, call: TheCall) -> ForecastOut:
-    """The next steps with times and intervals, from a meter file, a CSV body or a JSON series."""
+@router.post(
+    "/v1/models/{model}:forecast",
+    response_model=ForecastOut,
+    responses={200: {"content": AS_CSV}, 406: {"model": Problem}},
+    openapi_extra=_ANY_HISTORY,
+)
+async def forecast(model: str, call: TheCall, response: Response) -> ForecastOut | Response:
+    """The next steps with times and intervals, from a meter file, a CSV body or a JSON series.
+
+    Answers JSON, or CSV where `Accept` asks for it.
+    """
     call.gateway.models.state(model)
+    answered = best_of(call.request, (uploads.JSON, uploads.CSV))
     history = await uploads.read_history(call.request, call.gateway.settings.max_upload_bytes, call.options)
     prediction = await call.gateway.predictor.predict(model, history, call.deadline)
+    if answered == uploads.CSV:
+        return table(prediction)
+    response.headers.update(VARIES)
     return ForecastOut.of(prediction)

@@ -5,19 +5,24 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
+from services.gateway.rest.schemas.health import LiveOut, ReadyOut
 from services.gateway.rest.security import TheGateway
 
 router = APIRouter(tags=["health"])
 
 
 @router.get("/livez")
-async def livez() -> dict[str, str]:
+async def livez() -> LiveOut:
     """The process answers."""
-    return {"status": "alive"}
+    return LiveOut()
 
 
 @router.get(
-    "/readyz", responses={503: {"description": "Some model does not answer its known request rightly"}}
+    "/readyz",
+    response_model=ReadyOut,
+    responses={
+        503: {"model": ReadyOut, "description": "Some model does not answer its known request rightly"}
+    },
 )
 async def readyz(gateway: TheGateway) -> JSONResponse:
     """Every model answers its known request rightly."""

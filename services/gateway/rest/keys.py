@@ -10,13 +10,13 @@ router = APIRouter(tags=["login"], prefix="/.well-known")
 
 
 @router.get("/jwks.json")
-async def jwks(gateway: TheGateway) -> JwksOut:
+async def get_jwks(gateway: TheGateway) -> JwksOut:
     """The public keys of access tokens (RFC 7517)."""
     return JwksOut(keys=gateway.login.tokens.keys.public())
 
 
 @router.get("/oauth-authorization-server")
-async def metadata(request: Request, gateway: TheGateway) -> MetadataOut:
+async def get_oauth_metadata(request: Request, gateway: TheGateway) -> MetadataOut:
     """What tokens are had for, and how (RFC 8414)."""
     here = f"https://{request.url.netloc}"
     return MetadataOut(

@@ -32,13 +32,28 @@ def options_of(request: Request, usual: Options) -> Options:
         ) from None
 
 
+def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """An option as OpenAPI says it.
+
+    What is usual is said in words: clients that are made of the description would send it, and an option
+    that is given is refused where it does not count. None is an option left out.
+    """
+    description, usual = schema.pop("description"), schema.pop("default")
+    if usual is not None:
+        description += f" Usually {str(usual).lower() if isinstance(usual, bool) else usual}."
+    for kind in schema.pop("anyOf", ()):
+        if kind["type"] != "null":
+            schema.update(kind)
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
 def described(options: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:
     """What FastAPI cannot see of a call with such options and a body, for OpenAPI."""
     return {
         "parameters": [
             *(
-                {"name": name, "in": "query", "description": schema["description"], "schema": schema}
-                for name, schema in options.model_json_schema()["properties"].items()
+                _parameter(name, dict(schema))
+                for name, schema in options.model_json_schema().get("properties", {}).items()
             ),
             {
                 "name": TIMEOUT,

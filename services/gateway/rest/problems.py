@@ -13,6 +13,7 @@ from pipelines.errors import InvalidSeriesError, Violation
 from services.core.errors import (
     ForbiddenError,
     InvalidRequestError,
+    NotAcceptableError,
     ServiceError,
     UnauthenticatedError,
     as_problem,
@@ -20,6 +21,7 @@ from services.core.errors import (
 )
 from services.core.telemetry.calls import request_id
 from services.gateway.policy import methods_of
+from services.gateway.rest.accept import VARIES
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,11 @@ def answer_problems(app: FastAPI) -> None:
 
 
 async def _problem(_request: Request, error: Exception) -> Response:
+    return problem(error)
+
+
+def problem(error: Exception, /, **more: object) -> Response:
+    """The problem document of an error, with `more` members."""
     shown = reported(error)
     headers = {}
     if shown.retry_after_s is not None:
@@ -53,7 +60,9 @@ async def _problem(_request: Request, error: Exception) -> Response:
         headers["WWW-Authenticate"] = (
             f'Bearer realm="wattgate", error="insufficient_scope", scope="{shown.scope}"'
         )
-    return JSONResponse(as_problem(error), shown.http, headers, media_type=MEDIA_TYPE)
+    if isinstance(shown, NotAcceptableError):
+        headers.update(VARIES)
+    return JSONResponse({**as_problem(error), **more}, shown.http, headers, media_type=MEDIA_TYPE)
 
 
 async def _invalid_parameters(request: Request, error: Exception) -> Response:

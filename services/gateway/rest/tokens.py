@@ -50,9 +50,11 @@ _FIELDS: dict[str, Any] = {
 _CHANGE: dict[str, Any] = {"username": {"type": "string"}, "password": _PASSWORD, "new_password": _PASSWORD}
 
 
-def _form_of(fields: dict[str, Any], *required: str) -> dict[str, Any]:
+def _form_of(title: str, fields: dict[str, Any], *required: str) -> dict[str, Any]:
     """What FastAPI cannot see of a form, for OpenAPI."""
-    schema = {"type": "object", "properties": fields, **({"required": list(required)} if required else {})}
+    schema: dict[str, Any] = {"title": title, "type": "object", "properties": fields}
+    if required:
+        schema["required"] = list(required)
     return {"requestBody": {"required": True, "content": {_FORM: {"schema": schema}}}}
 
 
@@ -70,9 +72,9 @@ class _UnavailableError(LoginError):
     "/token",
     response_model=TokenOut,
     responses=_REFUSALS,
-    openapi_extra=_form_of(_FIELDS),
+    openapi_extra=_form_of("TokenIn", _FIELDS),
 )
-async def token(request: Request, gateway: TheGateway) -> Response:
+async def issue_token(request: Request, gateway: TheGateway) -> Response:
     """Exchange a username and password, or a client's id and secret, for an access token."""
     return await _in_oauths_words(_token(request, gateway.login))
 
@@ -81,7 +83,7 @@ async def token(request: Request, gateway: TheGateway) -> Response:
     "/v1/password",
     status_code=HTTPStatus.NO_CONTENT,
     responses=_REFUSALS,
-    openapi_extra=_form_of(_CHANGE, *_CHANGE),
+    openapi_extra=_form_of("PasswordChangeIn", _CHANGE, *_CHANGE),
 )
 async def change_password(request: Request, gateway: TheGateway) -> Response:
     """Change one's own password; tokens that the old one gave end."""

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from fastapi import Request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import MultipartParseError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -16,24 +16,33 @@ from services.core.errors import InvalidRequestError, TooLargeError, Unsupported
 from services.gateway.predict import EvenSeries, History, MeterFile
 from services.gateway.rest.schemas.histories import FileOptions, SeriesIn
 
+Document = TypeVar("Document", bound=BaseModel)
+
 _FRAMING_BYTES = 64 * 1024
 """What boundaries and part headers may add to an upload."""
 
+_MOST_PARTS = 10_000
+"""Fields, lists and objects of a JSON document, by their marks: 256 time series have 2,800 to 3,600."""
+
 MULTIPART, CSV, JSON = "multipart/form-data", "text/csv", "application/json"
+
+_EXAMPLE = "Date-Time,Power Consumption [kW]\n2024-06-03 00:00:00,101.5\n2024-06-03 00:15:00,99.8\n"
 
 UPLOAD: dict[str, Any] = {
     MULTIPART: {
         "schema": {
+            "title": "UploadIn",
             "type": "object",
             "required": ["file"],
-            "properties": {"file": {"type": "string", "format": "binary"}},
+            "properties": {"file": {"type": "string", "format": "binary", "description": "A meter file."}},
         }
     }
 }
 """The body of `read_upload`, as OpenAPI says it."""
 ANY_HISTORY: dict[str, Any] = {
     **UPLOAD,
-    CSV: {"schema": {"type": "string"}},
+    # Of whatever encoding it is.
+    CSV: {"schema": {"type": "string", "format": "binary"}, "example": _EXAMPLE},
     JSON: {"schema": SeriesIn.model_json_schema()},
 }
 """That of `read_history`."""
@@ -67,6 +76,17 @@ async def read_history(request: Request, limit: int, options: FileOptions) -> Hi
             raise InvalidRequestError(f"{named}: for files alone; a series is in kW, from its start on")
         return await asyncio.to_thread(_series, await read_body(request, limit), options)
     raise UnsupportedMediaTypeError(f"Send {MULTIPART} with a file, {CSV} or {JSON}")
+
+
+async def read_document(request: Request, limit: int, form: type[Document]) -> Document:
+    """A request that is JSON of some form.
+
+    Raises TooLargeError, UnsupportedMediaTypeError, InvalidRequestError.
+    """
+    _refuse_compressed(request)
+    if _media_type(request) != JSON:
+        raise UnsupportedMediaTypeError(f"Send {JSON}")
+    return await asyncio.to_thread(_parsed, await read_body(request, limit), form, "request")
 
 
 async def read_upload(request: Request, limit: int, options: FileOptions) -> MeterFile:
@@ -132,13 +152,21 @@ async def _uploaded_file(request: Request, limit: int) -> bytes:
 
 
 def _series(body: bytes, options: FileOptions) -> EvenSeries:
+    series = _parsed(body, SeriesIn, "series")
+    # null becomes NaN.
+    return EvenSeries(series.start, np.array(series.kw, dtype=np.float64), options.tolerance)
+
+
+def _parsed(body: bytes, form: type[Document], what: str) -> Document:
+    # A field that is not known is an error each, and errors keep what they are about: 10 MiB of fields took
+    # 4 s and 900 MB to refuse.
+    if sum(body.count(mark) for mark in (b":", b"[", b"{")) > _MOST_PARTS:
+        raise InvalidRequestError(f"The {what} has more fields, lists and objects than anything taken here")
     try:
-        series = SeriesIn.model_validate_json(body)
+        return form.model_validate_json(body)
     except ValidationError as error:
         violations = [
             Violation(rule="field", message=fault["msg"], column=".".join(map(str, fault["loc"])) or None)
             for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]
         ]
-        raise InvalidRequestError(f"The series is not valid: {violations[0]}", tuple(violations)) from None
-    # null becomes NaN.
-    return EvenSeries(series.start, np.array(series.kw, dtype=np.float64), options.tolerance)
+        raise InvalidRequestError(f"The {what} is not valid: {violations[0]}", tuple(violations)) from None

@@ -59,7 +59,14 @@ def test_an_answer_to_what_is_no_request_says_them(gateway):
 
 
 @pytest.mark.parametrize(
-    "url", [b"/predict/gru", b"/predict?tz=UTC", b"/%70redict/gru", b"/v1/models/gru%3Aforecast"]
+    "url",
+    [
+        b"/predict/gru",
+        b"/predict?tz=UTC",
+        b"/%70redict/gru",
+        b"/v1/models/gru%3Aforecast",
+        b"/v1/timeseries/forecast",
+    ],
 )
 async def test_a_refusal_at_the_door_says_them(url):
     admission = Admission(1, 0, 1.0)

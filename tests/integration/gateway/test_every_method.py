@@ -212,3 +212,42 @@ async def test_in_production_there_is_no_reflection(home, model_server):
 @pytest.mark.parametrize("metadata", [(), (("authorization", "Bearer x"),)])
 async def test_reflection_needs_a_token(edge, metadata):
     assert await code_of(edge, REFLECTION, metadata) is StatusCode.UNAUTHENTICATED
+
+
+OPERATIONS = {
+    "POST /token": "issue_token",
+    "POST /v1/password": "change_password",
+    "GET /.well-known/jwks.json": "get_jwks",
+    "GET /.well-known/oauth-authorization-server": "get_oauth_metadata",
+    "POST /predict": "predict_by_default",
+    "POST /predict/{model}": "predict",
+    "POST /v1/models/{model}:forecast": "forecast",
+    "POST /v1/models/{model}:backtest": "backtest",
+    "POST /v1/timeseries/forecast": "forecast_time_series",
+    "GET /v1/models": "list_models",
+    "GET /v1/models/{model}": "get_model",
+    "GET /v1/users": "list_users",
+    "POST /v1/users": "add_user",
+    "PATCH /v1/users/{username}": "change_user",
+    "POST /v1/users/{username}:end-tokens": "end_tokens",
+    "GET /livez": "livez",
+    "GET /readyz": "readyz",
+}
+"""Clients that were generated have functions of these names: another name breaks them."""
+
+
+async def test_operations_keep_the_names_that_clients_know_them_by(edge):
+    paths = edge.app.openapi()["paths"]
+    assert {
+        f"{method.upper()} {path}": operation["operationId"]
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+    } == OPERATIONS
+
+
+async def test_no_option_is_sent_because_it_is_the_usual_one(edge):
+    """Generated clients send defaults, and an option that is given is refused where it does not count."""
+    for path, methods in edge.app.openapi()["paths"].items():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                assert "default" not in parameter["schema"], (path, parameter["name"])

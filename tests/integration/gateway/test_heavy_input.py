@@ -27,6 +27,7 @@ def filled(start: bytes, piece: bytes, end: bytes = b"") -> bytes:
     return start + piece * ((10 * MIB - len(start) - len(end)) // len(piece)) + end
 
 
+FIELDS = b"{" + b",".join(b'"%d":1' % i for i in range(800_000)) + b"}"
 HEAVY = {
     "rows of delimiters": ("text/csv", filled(HEADER, b",\n")),
     "rows of letters": ("text/csv", filled(HEADER, b"a\n")),
@@ -38,7 +39,14 @@ HEAVY = {
     "nulls for numbers": ("application/json", filled(SERIES, b"null,", b"1]}")),
     "powers no meter shows": ("application/json", SERIES + b"1e10," * 390_000 + b"1]}"),
     "too many numbers": ("application/json", filled(SERIES, b"1,", b"1]}")),
+    "fields": ("application/json", FIELDS),
 }
+HEAVY_REQUESTS = {
+    "objects for series": filled(b'{"inputs": [', b"{},", b"1]}"),
+    "metadata": filled(b'{"metadata": {"all": [', b"[],", b"1]}}"),
+    "fields": FIELDS,
+}
+"""Of the time-series call."""
 
 
 @contextlib.contextmanager
@@ -62,14 +70,20 @@ def slowest_livez(client):
 
 @pytest.mark.parametrize("kind", HEAVY)
 def test_a_heavy_upload_is_refused_soon_and_holds_up_nobody(running, bearer, kind):
-    media_type, body = HEAVY[kind]
+    assert_refused_soon(running, bearer, "/v1/models/gru:forecast", *HEAVY[kind])
+
+
+@pytest.mark.parametrize("kind", HEAVY_REQUESTS)
+def test_a_heavy_request_is_refused_soon_and_holds_up_nobody(running, bearer, kind):
+    assert_refused_soon(running, bearer, "/v1/timeseries/forecast", "application/json", HEAVY_REQUESTS[kind])
+
+
+def assert_refused_soon(running, bearer, path, media_type, body):
     process = psutil.Process(running.pair.processes[GATEWAY].pid)
     before = process.memory_info().rss
     started = time.monotonic()
     with slowest_livez(running) as livez_s:
-        response = running.https.post(
-            "/v1/models/gru:forecast", content=body, headers={**bearer, "Content-Type": media_type}
-        )
+        response = running.https.post(path, content=body, headers={**bearer, "Content-Type": media_type})
     assert response.status_code == 422
     assert time.monotonic() - started < 3  # no more than a forecast may take
     assert livez_s[0] < 1

@@ -10,7 +10,7 @@ from services.core.errors import ServiceError, as_problem, as_status
 
 # As google/rpc/code.proto of googleapis maps codes to HTTP.
 HTTP_OF = {
-    StatusCode.INVALID_ARGUMENT: {400, 415, 422},
+    StatusCode.INVALID_ARGUMENT: {400, 406, 415, 422},
     StatusCode.UNAUTHENTICATED: {401},
     StatusCode.PERMISSION_DENIED: {403},
     StatusCode.NOT_FOUND: {404},

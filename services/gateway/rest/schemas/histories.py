@@ -22,7 +22,12 @@ from pipelines.preprocessing.window import STRICT, Tolerance
 class SeriesIn(BaseModel):
     """An evenly spaced load history: one value per step of the model."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        json_schema_extra={"examples": [{"start": "2024-06-03T00:00:00+02:00", "kw": [101.5, 99.8, 97.2]}]},
+    )
 
     start: AwareDatetime = Field(description="Start of the first step, with its offset from UTC.")
     kw: list[FiniteFloat | None] = Field(

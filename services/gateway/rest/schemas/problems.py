@@ -4,7 +4,9 @@ from typing import Self
 
 from pydantic import (
     BaseModel,
+    ConfigDict,
     Field,
+    JsonValue,
 )
 
 from pipelines.errors import Violation
@@ -31,8 +33,29 @@ class ViolationOut(BaseModel):
         )
 
 
+_EXAMPLE: dict[str, JsonValue] = {
+    "type": "about:blank",
+    "title": "Invalid load history",
+    "status": 422,
+    "detail": "row 417 (line 418), column Wert (kW): 'much' is no number",
+    "reason": "INVALID_HISTORY",
+    "request_id": "0a1b2c3d4e5f60710000000000000001",
+    "errors": [
+        {
+            "rule": "value",
+            "row": 417,
+            "line": 418,
+            "column": "Wert (kW)",
+            "message": "'much' is no number",
+        }
+    ],
+}
+
+
 class Problem(BaseModel):
     """An error (RFC 9457)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     type: str
     title: str
