@@ -17,7 +17,7 @@ async def list_models(gateway: TheGateway) -> ModelsOut:
     return ModelsOut(models=[ModelOut.of(state) for state in gateway.models.states()])
 
 
-@router.get("/{model}", responses={404: {"model": Problem}})
+@router.get("/{model}", responses={status: {"model": Problem} for status in (404, 422)})
 async def get_model(model: str, gateway: TheGateway) -> ModelOut:
     """One model."""
     return ModelOut.of(gateway.models.state(model))
