@@ -8,15 +8,29 @@ MAX_LISTED = 20
 """Violations listed in an error; more are only counted."""
 
 Rule = Literal[
-    "empty", "not_csv", "header", "columns", "length", "time", "clock_change", "duplicate", "order", "value",
-    "step", "grid", "gap", "flat", "range", "field",
-]  # fmt: skip
+    "empty",
+    "not_csv",
+    "header",
+    "columns",
+    "length",
+    "time",
+    "clock_change",
+    "duplicate",
+    "order",
+    "value",
+    "step",
+    "grid",
+    "gap",
+    "flat",
+    "range",
+    "field",
+]
 """Stable names of the rules, for programs."""
 
 RULES: dict[Rule, str] = {
     "empty": "The file has nothing in it.",
     "not_csv": "The file is a spreadsheet, an archive or something else, or its text is no CSV.",
-    "header": "No row names one column of times and one of loads, or the values are of another unit than was said.",
+    "header": "No row names one column of times and one of loads, in the unit that was said.",
     "columns": "A row has more or fewer cells than the header.",
     "length": "Too few values for one window of the model, or more than are taken.",
     "time": "A cell is no time, or is written in another way than those of other rows.",
@@ -27,8 +41,8 @@ RULES: dict[Rule, str] = {
     "step": "Most rows are another step apart than the model takes.",
     "grid": "A time is not on a step: :00, :15, :30 or :45 for quarter-hours.",
     "gap": "Steps are missing, and the call does not say that they may be filled.",
-    "flat": "Identical values for over six hours and longer than ever in the training data. A warning, or why a "
-    "fallback answered.",
+    "flat": "Identical values for over six hours, longer than ever in the training data. A warning, or why a fallback "
+    "answered.",
     "range": "Values outside of the loads that the model was trained on. A warning, or why a fallback answered.",
     "field": "An option or a member of the body is not one that the call takes.",
 }

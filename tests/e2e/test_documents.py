@@ -56,7 +56,11 @@ def test_a_page_works_from_its_first_block_to_its_last(follow, page):
 
 def test_the_targets_that_the_pages_name_exist(copy):
     listed = subprocess.check_output(["make"], cwd=copy, text=True)
-    named = {target for page in PAGES for target in re.findall(r"`make ([a-z-]*[a-z])(?:`| [A-Z])", page.read_text())}
+    named = {
+        target
+        for page in PAGES
+        for target in re.findall(r"`make ([a-z-]*[a-z])(?:`| [A-Z])", page.read_text())
+    }
     assert named >= {"demo", "docs", "test", "check", "train", "bench-grpc-vs-http"}
     for target in named:
         assert re.search(rf"^  {target} +\S", listed, re.M), target
