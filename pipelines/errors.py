@@ -63,14 +63,23 @@ class Violation:
     column: str | None = None
     """Header of the column, where one is to blame."""
 
-    def __str__(self) -> str:
-        """Say place and fault in one phrase."""
+    @property
+    def place(self) -> str:
+        """Where, in words; empty where the whole is meant.
+
+        >>> Violation("value", "not a number", row=7, line=8, column="kW").place
+        'row 7 (line 8), column kW'
+        """
         place = f"row {self.row}" if self.row else ""
         if self.row and self.line:
             place += f" (line {self.line})"
         if self.column:
             place += f", column {self.column}" if place else f"column {self.column}"
-        return f"{place}: {self.message}" if place else self.message
+        return place
+
+    def __str__(self) -> str:
+        """Say place and fault in one phrase."""
+        return f"{self.place}: {self.message}" if self.place else self.message
 
 
 class InvalidSeriesError(ValueError):

@@ -28,7 +28,7 @@ ENV PATH=/opt/venv/bin:${PATH} PYTHONPATH=/app
 # Nothing can be compiled later, as the root is read-only: what is imported is now, and nothing else.
 # Modes are those of whoever's files these were.
 RUN python -c "from services.gateway import __main__, probe, process, workers" \
-    && python -c "import services.local.containers, wattgate.cli" \
+    && python -c "import services.local.containers, wattgate.cli.clients, wattgate.cli.users" \
     && chmod -R a+rX,go-w /app
 
 FROM ${PYTHON_IMAGE}

@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 from typer.cli import get_docs_for_click
+from typer.core import TyperGroup
 
 from docs.reference.markdown import described
 from pipelines.training.__main__ import app as training
@@ -28,14 +29,17 @@ def command_tree() -> str:
 def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
     """A command and all below it, by their full names."""
     yield name, command
-    for each, below in getattr(command, "commands", {}).items():
-        yield from commands(below, f"{name} {each}")
+    if isinstance(command, TyperGroup):
+        context = typer.Context(command)
+        for each in command.list_commands(context):
+            yield from commands(command.get_command(context, each), f"{name} {each}")
 
 
 def whole() -> Any:
     """What is typed; `train` is a command of its own, which this one runs."""
     command: Any = typer.main.get_command(app)
-    train = typer.main.get_command(training)
-    train.name = "train"
-    command.commands["train"] = train
+    command.add_command(typer.main.get_command(training), "train")
+    context = typer.Context(command)
+    for name in command.list_commands(context):
+        command.get_command(context, name).name = name
     return command

@@ -284,7 +284,7 @@ def as_status(error: BaseException) -> status_pb2.Status:
             error_details_pb2.BadRequest(
                 field_violations=[
                     error_details_pb2.BadRequest.FieldViolation(
-                        field=f"row {violation.row}" if violation.row else "history",
+                        field=violation.place or "history",
                         description=str(violation),
                         reason=violation.rule.upper(),
                     )

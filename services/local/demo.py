@@ -15,7 +15,7 @@ from rich.table import Table
 from pipelines.preprocessing.meter_file import read_meter_file
 from services.local.pair import Demo, PairError, running_pair
 from services.local.ports import free_ports
-from wattgate.client import Forecast, Forecaster, GrpcClient, HttpsClient
+from wattgate import Client, Forecast
 
 MODELS = Path("models")
 SAMPLE = Path("samples/supermarket.csv")
@@ -58,15 +58,14 @@ def main() -> None:
 
 
 def _forecast(demo: Demo, models: list[str], csv: bytes) -> Forecasts:
-    ca_file = Path(demo.ca_file)
-    with HttpsClient(demo.https, ca_file=ca_file) as https:
-        token = https.login(demo.username, demo.password)
-        with GrpcClient(demo.grpc, token, ca_file=ca_file) as rpc:
-            edges: dict[str, Forecaster] = {"https": https, "grpc": rpc}
-            return {
-                edge: {model: client.forecast(model, csv) for model in models}
-                for edge, client in edges.items()
-            }
+    return {edge: _by_edge(demo, grpc, models, csv) for edge, grpc in (("https", None), ("grpc", demo.grpc))}
+
+
+def _by_edge(demo: Demo, grpc: str | None, models: list[str], csv: bytes) -> dict[str, Forecast]:
+    with Client(
+        demo.https, grpc=grpc, username=demo.username, password=demo.password, ca_file=demo.ca_file
+    ) as client:
+        return {model: client.forecast_file(csv, model) for model in models}
 
 
 def _table(forecasts: Forecasts) -> Table:

@@ -38,7 +38,7 @@ from tests.benchmarks.edge_parts import parts, read_window
 from tests.benchmarks.measure import Call, by_turns
 from tests.benchmarks.predict_clients import GrpcPredict
 from tests.benchmarks.servers import MODEL, MODELS, StartError, listening
-from wattgate.client import HttpsClient
+from wattgate import Client
 
 VERSION = MODELS / MODEL / "1"
 YEAR = 365 * 96
@@ -88,8 +88,8 @@ def _arguments() -> int:
 
 def _login(pair: Pair) -> str:
     demo = pair.demo()
-    with HttpsClient(demo.https, ca_file=Path(demo.ca_file)) as https:
-        return https.login(demo.username, demo.password)
+    with Client(demo.https, username=demo.username, password=demo.password, ca_file=demo.ca_file) as client:
+        return client.login().access_token
 
 
 def _year(week: bytes, zone: ZoneInfo) -> bytes:

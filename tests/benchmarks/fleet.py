@@ -22,7 +22,7 @@ from tests.benchmarks.noise import noise, said
 from tests.benchmarks.predict_clients import GrpcPredict
 from tests.benchmarks.report import Sheet, keep_report, keep_samples, plot, show
 from tests.benchmarks.servers import MODEL, shipped_pair
-from wattgate.client import HttpsClient
+from wattgate import Client
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceStub
 
@@ -48,8 +48,8 @@ def main() -> None:
     with shipped_pair() as (pair, _):
         demo = pair.demo()
         ca_file = Path(demo.ca_file)
-        with HttpsClient(demo.https, ca_file=ca_file) as https:
-            token = https.login(demo.username, demo.password)
+        with Client(demo.https, username=demo.username, password=demo.password, ca_file=ca_file) as client:
+            token = client.login().access_token
         trust = grpc.ssl_channel_credentials(ca_file.read_bytes())
         with (
             grpc.secure_channel(demo.grpc, trust) as channel,

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from tests.benchmarks import runs
 from tests.benchmarks.open_loop import capacity_per_s, offer, times_due_s
 from tests.benchmarks.servers import shipped_pair
-from wattgate.client import HttpsClient
+from wattgate import Client
 
 
 async def test_latency_counts_from_when_a_call_was_due():
@@ -82,8 +81,10 @@ def test_the_report_has_every_way_at_every_rate(small):
 def test_a_gateway_that_runs_already_is_measured_where_it_is():
     with shipped_pair() as (pair, _):
         demo = pair.demo()
-        with HttpsClient(demo.https, ca_file=Path(demo.ca_file)) as https:
-            token = https.login(demo.username, demo.password)
+        with Client(
+            demo.https, username=demo.username, password=demo.password, ca_file=demo.ca_file
+        ) as client:
+            token = client.login().access_token
         where = ("--target", demo.https, "--grpc-target", demo.grpc, "--ca-file", demo.ca_file)
         run = runs.run("load", "--seconds", "0.1", *where, WATTGATE_TOKEN=token)
         refused = runs.run("load", "--seconds", "0.1", *where, WATTGATE_TOKEN="no token")

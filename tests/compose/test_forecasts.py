@@ -8,21 +8,23 @@ import pytest
 from tests.compose.conftest import login
 from tests.compose.stack import PASSWORD, USER
 from tests.data import SAMPLE
-from wattgate.client import GrpcClient, HttpsClient
+from wattgate import Client
 
 CSV = SAMPLE.read_bytes()
 
 
 @pytest.mark.requirement("FR6")
 def test_both_models_forecast_alike_over_https_and_grpc(stack):
-    with HttpsClient("https://localhost", ca_file=stack.ca_file) as https:
-        token = https.login(USER, PASSWORD)
-        with GrpcClient("localhost:8444", token, ca_file=stack.ca_file) as rpc:
-            for model in ("cnn", "gru"):
-                forecast = https.forecast(model, CSV)
-                assert len(forecast.steps) == 8
-                assert all(20 < step.kw < 500 for step in forecast.steps)
-                assert rpc.forecast(model, CSV) == forecast
+    known = {"username": USER, "password": PASSWORD, "ca_file": stack.ca_file}
+    with (
+        Client("https://localhost", **known) as https,
+        Client("https://localhost", grpc="localhost:8444", **known) as rpc,
+    ):
+        for model in ("cnn", "gru"):
+            forecast = https.forecast_file(CSV, model)
+            assert len(forecast.steps) == 8
+            assert all(20 < step.kw < 500 for step in forecast.steps)
+            assert rpc.forecast_file(CSV, model) == forecast
 
 
 def test_the_thesis_call_answers_eight_numbers(https):

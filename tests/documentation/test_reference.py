@@ -77,14 +77,14 @@ def an_rpc_of_others(monkeypatch):
 
 def a_command(monkeypatch):
     whole = command.whole()
-    whole.commands["users"].commands["add"].help = None
+    dict(command.commands(whole, command.NAME))["wattgate users add"].help = None
     monkeypatch.setattr(command, "whole", lambda: whole)
     return "wattgate users add", command.command_tree
 
 
 def an_option(monkeypatch):
     whole = command.whole()
-    whole.commands["serve"].params[0].help = None
+    dict(command.commands(whole, command.NAME))["wattgate serve"].params[0].help = None
     monkeypatch.setattr(command, "whole", lambda: whole)
     return "wattgate serve https_port", command.command_tree
 

@@ -2,20 +2,18 @@
 
 import typer
 
-from wattgate.cli import backtest, certs, clients, models, serve, train, users
+from wattgate.cli.commands import Commands
+from wattgate.cli.failures import EXIT_CODES
 
 app = typer.Typer(
+    cls=Commands,
     help="Forecasts of the next two hours of load, served over HTTPS and gRPC.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command("serve")(serve.serve)
-app.command("certs")(certs.certs)
-app.command("train", add_help_option=False, context_settings=train.PASSED_ON)(train.train)
-app.command("backtest")(backtest.backtest)
-app.command("models")(models.models)
-app.command("publish")(models.publish)
-app.command("promote")(models.promote)
-app.command("rollback")(models.rollback)
-app.add_typer(users.app, name="users")
-app.add_typer(clients.app, name="clients")
+
+
+@app.callback()
+def _wattgate() -> None:
+    pass  # nothing comes before a command; it makes the app one of several commands

@@ -1,11 +1,10 @@
 """`wattgate backtest`: how good a model's forecasts of a past file would have been."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-import httpx
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -13,18 +12,18 @@ from rich.table import Table
 
 from pipelines.evaluation.backtest import Report
 from pipelines.preprocessing.meter_file import Declared
-from wattgate.cli.connection import CaFile, Server, Token, connect
+from wattgate.cli.connection import CaFile, Gateway, ModelName, Server, Zone, call, find_gateway
+from wattgate.cli.failures import told
 from wattgate.cli.local_models import refusals, zone_of
-from wattgate.client import FileOptions, HttpsClient
+from wattgate.cli.settings import read_settings
+from wattgate.client import FileOptions
 
 _console = Console(stderr=True, highlight=False)
-_LONGEST_S = 120.0
-"""More than a gateway gives a backtest."""
 
 
 def backtest(
     file: Annotated[Path, typer.Argument(help="Meter file, CSV.", exists=True, dir_okay=False)],
-    model: Annotated[str, typer.Option(help="Name of the model, e.g. gru.")],
+    model: ModelName = None,
     repository: Annotated[
         Path | None,
         typer.Option(
@@ -34,9 +33,7 @@ def backtest(
         ),
     ] = None,
     version: Annotated[int | None, typer.Option(help="Of the repository; by default the newest.")] = None,
-    tz: Annotated[
-        str | None, typer.Option(help="Zone of times without an offset; by default the model's own.")
-    ] = None,
+    tz: Zone = None,
     column: Annotated[str | None, typer.Option(help="Header of the column of loads.")] = None,
     unit: Annotated[Literal["kW", "kWh"], typer.Option(help="What the values are.")] = "kW",
     labels: Annotated[
@@ -46,20 +43,23 @@ def backtest(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON alone.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Draw it, too: a PNG.")] = None,
     server: Server = None,
-    token: Token = None,
     ca_file: CaFile = None,
 ) -> None:
     """Forecast at every step of a past file, and compare with what came and with naive forecasts.
 
     A gateway does it or, with --repository, this machine. Windows with a gap are left out.
     """
-    zone_of(tz)
+    settings = read_settings()
+    tz, model = tz or settings.time_zone, model or settings.model
+    zone = zone_of(tz)
     options: FileOptions = {"time_zone": tz, "column": column, "unit": unit, "labels": labels}
     with Progress(console=_console, transient=True) as bars:
         task = bars.add_task(f"Forecasting with {repository or 'the gateway'}", total=None)
         if repository is None:
-            opened = partial(connect, server, token, ca_file, _LONGEST_S)
-            report = _by_gateway(opened, model, file, stride, options)
+            gateway = find_gateway(server, ca_file, settings)
+            report = _by_gateway(gateway, model, file, stride, options)
+        elif model is None:
+            raise typer.BadParameter("a repository has no model of its own choice: name one, --model")
         else:
             report = _here(
                 repository,
@@ -67,7 +67,8 @@ def backtest(
                 version,
                 file,
                 stride,
-                options,
+                zone,
+                Declared(column, unit, labels),
                 lambda done, windows: bars.update(task, completed=done, total=windows),
             )
     if as_json:
@@ -88,16 +89,14 @@ def _draw(report: Report, title: str, file: Path) -> None:
         raise typer.Exit(1) from error
 
 
-def _by_gateway(
-    open_client: Callable[[], HttpsClient], model: str, file: Path, stride: int, options: FileOptions
-) -> Report:
-    try:
-        with open_client() as client:
-            answer = client.backtest(model, file.read_bytes(), stride=stride, **options)
-    except (httpx.HTTPError, OSError) as error:
-        typer.echo(f"Refused: {error}", err=True)
-        raise typer.Exit(1) from error
-    return Report.model_validate({name: answer[name] for name in Report.model_fields})
+def _by_gateway(gateway: Gateway, model: str | None, file: Path, stride: int, options: FileOptions) -> Report:
+    def work(gateway: Gateway) -> Report:
+        with gateway.client() as client:
+            answer = client.backtest_file(file, model, stride=stride, **options)
+        return Report.model_validate({name: answer[name] for name in Report.model_fields})
+
+    with told():
+        return call(gateway, work)
 
 
 def _here(
@@ -106,7 +105,8 @@ def _here(
     version: int | None,
     file: Path,
     stride: int,
-    options: FileOptions,
+    zone: ZoneInfo | None,
+    declared: Declared,
     tell: Callable[[int, int], None],
 ) -> Report:
     with refusals():
@@ -116,8 +116,8 @@ def _here(
         return run(
             version_folder(repository, model, version),
             file.read_bytes(),
-            zone=zone_of(options["time_zone"]),
-            declared=Declared(options["column"], options["unit"], options["labels"]),
+            zone=zone,
+            declared=declared,
             stride=stride,
             tell=tell,
         )

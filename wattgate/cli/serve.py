@@ -1,14 +1,18 @@
 """`wattgate serve`: both services on this machine."""
 
+import os
 import signal
+import sys
 import time
 from pathlib import Path
+from shutil import which
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from services.local.pair import Demo, Pair, PairError, Ports, running_pair
+from wattgate.cli.connection import DEMO
 
 _console = Console(highlight=False)
 
@@ -46,7 +50,7 @@ def serve(
             running_pair(folder, ports, models, workers=workers, progress=status.update) as pair,
         ):
             status.stop()
-            _say_what_to_do(pair.demo(), pair.model_names())
+            _say_what_to_do(pair.demo(), pair.model_names(), folder)
             _watch(pair)
     except PairError as error:
         _console.print(str(error), style="red", markup=False, soft_wrap=True)
@@ -61,7 +65,13 @@ def _watch(pair: Pair) -> None:
         pair.check_alive()
 
 
-def _say_what_to_do(demo: Demo, models: list[str]) -> None:
+def _say_what_to_do(demo: Demo, models: list[str], folder: Path) -> None:
+    command = "wattgate" if which("wattgate") else os.path.relpath(Path(sys.executable).parent / "wattgate")
+    lines = [f"{command} forecast {_SAMPLE}"]
+    if folder / "demo.json" != DEMO:
+        lines.insert(
+            0, f"{command} login --server {demo.https} --ca-file {demo.ca_file} --username {demo.username}"
+        )
     _console.print(
         f"""
 Wattgate serves {", ".join(models)}.
@@ -73,10 +83,10 @@ Wattgate serves {", ".join(models)}.
 
 Try it from a second terminal:
 
-  TOKEN=$(curl -s --cacert {demo.ca_file} {demo.https}/token \\
-    -d username={demo.username} -d password={demo.password} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
-  curl --cacert {demo.ca_file} -H "Authorization: Bearer $TOKEN" \\
-    -F file=@{_SAMPLE} {demo.https}/predict/{models[-1]}
+  {
+            '''
+  '''.join(lines)
+        }
 
 Ctrl-C stops both services.
 """,

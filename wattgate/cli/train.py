@@ -5,8 +5,6 @@ import sys
 
 import typer
 
-PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-
 
 def train(context: typer.Context) -> None:
     """Train, evaluate and export both models as new versions; `wattgate train --help` lists the options."""

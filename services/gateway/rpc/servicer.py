@@ -20,6 +20,7 @@ from services.gateway.models import ModelState
 from services.gateway.predict import EvenSeries, History, MeterFile, Prediction
 from services.gateway.rpc.calls import Context, deadline_of
 from services.gateway.wiring import Gateway
+from wattgate import __version__
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceServicer
 
@@ -72,7 +73,11 @@ class ForecastServicer(ForecastServiceServicer):
 
     async def ListModels(self, _request: pb.ListModelsRequest, _context: Context) -> pb.ListModelsResponse:
         """Every model."""
-        return pb.ListModelsResponse(models=[_model(state) for state in self._gateway.models.states()])
+        return pb.ListModelsResponse(
+            models=[_model(state) for state in self._gateway.models.states()],
+            default_model=self._gateway.settings.default_model,
+            gateway_version=__version__,
+        )
 
     async def GetModel(self, request: pb.GetModelRequest, _context: Context) -> pb.GetModelResponse:
         """One model."""
@@ -172,6 +177,7 @@ def _response(prediction: Prediction) -> pb.ForecastResponse:
         repaired=[_repair(repair) for repair in window.repaired],
         warnings=[_warning(warning) for warning in window.warnings],
         fallback_reason=prediction.fallback_reason or "",
+        time_zone=prediction.model.spec.time_zone,
     )
 
 

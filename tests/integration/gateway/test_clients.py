@@ -9,7 +9,7 @@ import pytest
 
 from services.gateway.store.clients import CLIENT_CREDENTIALS, PASSWORD
 from tests.data import SAMPLE
-from wattgate.client import GrpcClient
+from wattgate import Client
 
 CHALLENGE = 'Basic realm="wattgate"'
 
@@ -65,8 +65,9 @@ def test_a_program_logs_in_by_header_or_form_and_forecasts_on_both_edges(running
     token = by_header.json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
     assert running.https.get("/v1/models", headers=headers).status_code == 200
-    with GrpcClient(running.demo["grpc"], token, ca_file=running.folder / "ca.pem") as rpc:
-        assert len(rpc.forecast("gru", SAMPLE.read_bytes()).steps) == 8
+    demo = running.demo
+    with Client(demo["https"], grpc=demo["grpc"], token=token, ca_file=demo["ca_file"]) as rpc:
+        assert len(rpc.forecast_file(SAMPLE, "gru").steps) == 8
 
 
 def test_fewer_scopes_may_be_asked_for_and_no_more(running, billing):

@@ -23,11 +23,11 @@ def options(words: list[str]) -> set[str] | None:
     """Those of a command; None where there is none of that name."""
     found = typer.main.get_command(training if words[0] == "train" else app)
     for word in words if words[0] != "train" else []:
-        if word.startswith("-") or not hasattr(found, "commands"):
+        if word.startswith("-") or not hasattr(found, "get_command"):
             break
-        if word not in found.commands:
+        found = found.get_command(typer.Context(found), word)
+        if found is None:
             return None
-        found = found.commands[word]
     return set(chain.from_iterable(parameter.opts for parameter in found.params)) | {"--help"}
 
 

@@ -57,4 +57,7 @@ def test_a_bad_series_names_its_rows_on_both_edges():
     status = as_status(error)
     bad = error_details_pb2.BadRequest()
     assert status.details[1].Unpack(bad)
-    assert [violation.field for violation in bad.field_violations] == ["row 7", "history"]
+    assert [violation.field for violation in bad.field_violations] == [
+        "row 7 (line 8), column Datum",
+        "history",
+    ]

@@ -309,6 +309,7 @@ class ForecastResponse(_message.Message):
     REPAIRED_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     FALLBACK_REASON_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model and the version that computed this answer; of a fallback, those that would have."""
     model_version: _builtins.int
@@ -318,6 +319,8 @@ class ForecastResponse(_message.Message):
     """Why this is a fallback and not the model's forecast: the rule that was broken (gap, flat or range), a
     colon, and what is wrong in words. Empty where the model answered.
     """
+    time_zone: _builtins.str
+    """Zone whose wall clock the model's daily and weekly cycles follow."""
     @_builtins.property
     def data_from(self) -> _timestamp_pb2.Timestamp:
         """Start of the first and end of the last step the forecast was computed from."""
@@ -348,10 +351,11 @@ class ForecastResponse(_message.Message):
         repaired: _abc.Iterable[Global___Repair] | None = ...,
         warnings: _abc.Iterable[Global___Warning] | None = ...,
         fallback_reason: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_until", b"data_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_until", b"data_until", "fallback_reason", b"fallback_reason", "model", b"model", "model_version", b"model_version", "repaired", b"repaired", "steps", b"steps", "unit", b"unit", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_until", b"data_until", "fallback_reason", b"fallback_reason", "model", b"model", "model_version", b"model_version", "repaired", b"repaired", "steps", b"steps", "time_zone", b"time_zone", "unit", b"unit", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -564,16 +568,24 @@ class ListModelsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MODELS_FIELD_NUMBER: _builtins.int
+    DEFAULT_MODEL_FIELD_NUMBER: _builtins.int
+    GATEWAY_VERSION_FIELD_NUMBER: _builtins.int
+    default_model: _builtins.str
+    """Name of the one that answers HTTPS callers who name none, and whom clients ask for them."""
+    gateway_version: _builtins.str
+    """Version of the gateway, e.g. "0.1.0"."""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___Model]: ...
     def __init__(
         self,
         *,
         models: _abc.Iterable[Global___Model] | None = ...,
+        default_model: _builtins.str = ...,
+        gateway_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_model", b"default_model", "gateway_version", b"gateway_version", "models", b"models"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

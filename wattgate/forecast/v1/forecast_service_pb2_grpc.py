@@ -30,7 +30,9 @@ class ForecastServiceStub:
 
     Every call needs `authorization: Bearer <token>` in its metadata; tokens come from the HTTPS edge's
     `POST /token`. Every error carries a google.rpc.ErrorInfo whose `reason` is stable; input errors carry
-    a google.rpc.BadRequest with one violation per offending row, 20 at most.
+    a google.rpc.BadRequest with one violation per offending row, 20 at most: `field` is where, as far as that
+    can be said ("row 7 (line 8), column Wert (kW)", else "history"), `description` that place and what is
+    wrong there, `reason` the rule that is broken.
     """
 
     def __init__(self, channel):
@@ -66,7 +68,9 @@ class ForecastServiceServicer:
 
     Every call needs `authorization: Bearer <token>` in its metadata; tokens come from the HTTPS edge's
     `POST /token`. Every error carries a google.rpc.ErrorInfo whose `reason` is stable; input errors carry
-    a google.rpc.BadRequest with one violation per offending row, 20 at most.
+    a google.rpc.BadRequest with one violation per offending row, 20 at most: `field` is where, as far as that
+    can be said ("row 7 (line 8), column Wert (kW)", else "history"), `description` that place and what is
+    wrong there, `reason` the rule that is broken.
     """
 
     def Forecast(self, request, context):
@@ -149,7 +153,9 @@ class ForecastService:
 
     Every call needs `authorization: Bearer <token>` in its metadata; tokens come from the HTTPS edge's
     `POST /token`. Every error carries a google.rpc.ErrorInfo whose `reason` is stable; input errors carry
-    a google.rpc.BadRequest with one violation per offending row, 20 at most.
+    a google.rpc.BadRequest with one violation per offending row, 20 at most: `field` is where, as far as that
+    can be said ("row 7 (line 8), column Wert (kW)", else "history"), `description` that place and what is
+    wrong there, `reason` the rule that is broken.
     """
 
     @staticmethod

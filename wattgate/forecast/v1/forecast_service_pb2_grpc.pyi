@@ -31,7 +31,9 @@ class ForecastServiceStub:
 
     Every call needs `authorization: Bearer <token>` in its metadata; tokens come from the HTTPS edge's
     `POST /token`. Every error carries a google.rpc.ErrorInfo whose `reason` is stable; input errors carry
-    a google.rpc.BadRequest with one violation per offending row, 20 at most.
+    a google.rpc.BadRequest with one violation per offending row, 20 at most: `field` is where, as far as that
+    can be said ("row 7 (line 8), column Wert (kW)", else "history"), `description` that place and what is
+    wrong there, `reason` the rule that is broken.
     """
 
     @_typing.overload
@@ -71,7 +73,9 @@ class ForecastServiceAsyncStub(ForecastServiceStub):
 
     Every call needs `authorization: Bearer <token>` in its metadata; tokens come from the HTTPS edge's
     `POST /token`. Every error carries a google.rpc.ErrorInfo whose `reason` is stable; input errors carry
-    a google.rpc.BadRequest with one violation per offending row, 20 at most.
+    a google.rpc.BadRequest with one violation per offending row, 20 at most: `field` is where, as far as that
+    can be said ("row 7 (line 8), column Wert (kW)", else "history"), `description` that place and what is
+    wrong there, `reason` the rule that is broken.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -107,7 +111,9 @@ class ForecastServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Every call needs `authorization: Bearer <token>` in its metadata; tokens come from the HTTPS edge's
     `POST /token`. Every error carries a google.rpc.ErrorInfo whose `reason` is stable; input errors carry
-    a google.rpc.BadRequest with one violation per offending row, 20 at most.
+    a google.rpc.BadRequest with one violation per offending row, 20 at most: `field` is where, as far as that
+    can be said ("row 7 (line 8), column Wert (kW)", else "history"), `description` that place and what is
+    wrong there, `reason` the rule that is broken.
     """
 
     @_abc_1.abstractmethod

@@ -133,3 +133,7 @@ class ModelsOut(BaseModel):
     """All models."""
 
     models: list[ModelOut]
+    default_model: str = Field(
+        description="Answers `POST /predict`, which names none; clients ask it for callers who name none."
+    )
+    gateway_version: str
