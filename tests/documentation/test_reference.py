@@ -1,16 +1,24 @@
 """The reference names all there is, and what is not described where it is defined does not get in."""
 
+import doctest
 import re
 from typing import get_args
 
 import pytest
 
-from docs.reference import command, errors, protos, rest, settings
+from docs.reference import command, errors, markdown, protos, rest, schemas, settings
 from docs.reference.markdown import UndescribedError
 from pipelines.errors import RULES, Rule
 from services.core.errors import ServiceError, TooLargeError
 from services.gateway import policy
 from services.gateway.settings import Settings, TrustedIssuer
+
+
+@pytest.mark.parametrize("module", [markdown, schemas])
+def test_examples_in_the_code_are_true(module):
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,13 @@ def test_every_fence_is_one_that_the_tests_see():
         assert fences == 2 * (len(blocks(page)) + printed), page
 
 
+def test_the_readme_leads_to_what_is_there():
+    """Links of all other pages are looked at when the site is built."""
+    linked = re.findall(r"\]\(([^):#]+)", (REPOSITORY / "README.md").read_text())
+    assert len(linked) > 15
+    assert [path for path in linked if not (REPOSITORY / path).exists()] == []
+
+
 @pytest.mark.parametrize(
     "arguments",
     sorted(
