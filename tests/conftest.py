@@ -13,6 +13,10 @@ _COMPILED = tempfile.TemporaryDirectory(prefix="compiled-models-")
 # The same models are compiled once for all of the model servers that tests start, two seconds each.
 os.environ.setdefault("TF_XLA_FLAGS", f"--tf_xla_persistent_cache_directory={_COMPILED.name}")
 
+_NOBODYS = tempfile.TemporaryDirectory(prefix="home-")
+# Commands find neither the settings nor the logins of whoever runs the tests.
+os.environ.update(XDG_CONFIG_HOME=_NOBODYS.name, XDG_STATE_HOME=_NOBODYS.name)
+
 _FAULTS = Path(__file__).parent / "integration" / "faults"
 _COMPOSE = Path(__file__).parent / "compose"
 

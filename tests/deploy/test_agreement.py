@@ -16,6 +16,7 @@ from tests.deploy.containers import GATEWAY, MODEL_SERVER
 from tests.deploy.everything import APP, APP_MODULE, APPS, PLATFORMS, app_ports
 from tests.deploy.policy import SECRETS, USER
 from tests.deploy.read_kubernetes import of_kind
+from wattgate import __version__
 
 HTTPS, GRPC = (Settings.model_fields[name].default for name in ("https_port", "grpc_port"))
 MODEL_SERVER_PORT = int(Settings.model_fields["model_server"].default.partition(":")[2])
@@ -88,8 +89,7 @@ def test_one_version_of_all_images_is_deployed():
         for container in PLATFORMS["kubernetes"]()
         if container.role in {GATEWAY, MODEL_SERVER}
     }
-    version = re.search(r'^version = "(.+)"$', (REPOSITORY / "pyproject.toml").read_text(), re.MULTILINE)[1]
-    assert tags == {version}
+    assert tags == {__version__}
 
 
 @present

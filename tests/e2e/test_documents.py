@@ -27,7 +27,7 @@ def test_make_run_prints_where_to_go_and_writes_it_down(copy, ports, made):
 def test_the_lines_that_make_run_prints_work(copy, made):
     lines = re.search(r"second terminal:\n\n(.*?)\n\nCtrl-C", made.read_text(), re.S).group(1)
     answer = subprocess.check_output(["bash", "-euo", "pipefail", "-c", lines], cwd=copy, text=True)
-    assert len(json.loads(answer)) == 8
+    assert answer.count("●") == 8
 
 
 def test_the_readme_answers_forecasts(follow):

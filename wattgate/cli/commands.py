@@ -1,13 +1,15 @@
 """Which commands there are. Each is loaded when it is asked for: those that serve need packages, and time,
 that those who only call a gateway do not have."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+
+from wattgate.cli.failures import Exit
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class _Where:
     """That has the packages it needs, where those of the client are not enough."""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+
+_ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 _COMMANDS = {
     "login": _Where("login", "login"),
@@ -37,10 +41,7 @@ _COMMANDS = {
         "train",
         "train",
         "training",
-        {
-            "add_help_option": False,
-            "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
-        },
+        {"add_help_option": False, "context_settings": _ANYTHING},
     ),
     "publish": _Where("publishing", "publish", "training"),
     "promote": _Where("publishing", "promote", "training"),
@@ -63,23 +64,25 @@ class Commands(TyperGroup):
 
 
 def _loaded(name: str, where: _Where) -> Any:
+    settings = where.settings
     try:
         found = getattr(import_module(f"wattgate.cli.{where.module}"), where.name)
     except ModuleNotFoundError as error:
         if not where.extra:
             raise
-        found = _not_installed(where.extra, str(error))
+        found, settings = _not_installed(where.extra, str(error)), {"context_settings": _ANYTHING}
+    alone = typer.Typer()
     if isinstance(found, typer.Typer):
-        return typer.main.get_command(found)
-    alone = typer.Typer(add_completion=False)
-    alone.command(name, **where.settings)(found)
-    return typer.main.get_command(alone)
+        alone.add_typer(found, name=name)
+    else:
+        alone.command(name, **settings)(found)
+    return typer.main.get_group(alone).commands[name]
 
 
-def _not_installed(extra: str, why: str) -> Any:
-    def needs(_context: typer.Context) -> None:
+def _not_installed(extra: str, why: str) -> Callable[[], None]:
+    def needs() -> None:
         typer.echo(f"This needs more packages: pip install 'wattgate[{extra}]' ({why})", err=True)
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.FAILED)
 
     needs.__doc__ = f"Not installed: pip install 'wattgate[{extra}]'."
     return needs

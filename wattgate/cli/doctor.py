@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import Literal, cast
 from urllib.parse import urlsplit
 
 import grpc
@@ -21,7 +21,7 @@ from wattgate.cli.connection import CaFile, Gateway, Server, find_gateway
 from wattgate.cli.failures import Exit, code_of
 from wattgate.client import ModelList, rpc
 from wattgate.client.wires import Trust
-from wattgate.errors import WattgateError
+from wattgate.errors import Refused, WattgateError
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 from wattgate.forecast.v1.forecast_service_pb2_grpc import ForecastServiceStub
 
@@ -77,11 +77,11 @@ def _findings(gateway: Gateway) -> Iterator[Finding]:
         except httpx.HTTPError as error:
             yield Finding("ready", "fail", f"no answer: {error}", "see the gateway's log", Exit.UNREACHABLE)
             return
-    token, found = _login(gateway)
+    found, token, listed = _login(gateway)
     yield found
     yield _grpc(gateway, token)
-    if token is not None:
-        yield from _models(gateway)
+    if listed is not None:
+        yield from _models(listed)
 
 
 def _reached(gateway: Gateway) -> Finding:
@@ -166,29 +166,27 @@ def _ready(response: httpx.Response) -> Finding:
     )
 
 
-def _login(gateway: Gateway) -> tuple[str | None, Finding]:
-    """The token to go on with."""
-    next_step = f"wattgate login --server {gateway.server}"
-    if gateway.password:
-        try:
-            with gateway.client(timeout_s=_TIMEOUT_S) as client:
-                token = client.login()
-        except WattgateError as error:
-            return None, Finding("login", "fail", str(error), next_step, code_of(error))
-        return token.access_token, Finding("login", "ok", f"as {gateway.password[0]}")
-    if gateway.token is None:
+def _login(gateway: Gateway) -> tuple[Finding, str | None, ModelList | None]:
+    """With the token to go on with, and what it lets see."""
+    again = f"wattgate login --server {gateway.server}"
+    if gateway.password is None and gateway.token is None:
         seen = "the login has run out" if gateway.login else "nobody is logged in"
-        return None, Finding("login", "fail", seen, next_step, Exit.LOGIN)
+        return Finding("login", "fail", seen, again, Exit.LOGIN), None, None
     try:
         with gateway.client(timeout_s=_TIMEOUT_S) as client:
-            client.models()
+            token = client.login().access_token if gateway.password else gateway.token
+            listed = client.models()
     except WattgateError as error:
-        return None, Finding("login", "fail", str(error), next_step, code_of(error))
-    if gateway.login is None:
-        return gateway.token, Finding("login", "ok", "by the token in WATTGATE_TOKEN")
-    left = gateway.login.until - datetime.now(UTC)
-    seen = f"as {gateway.login.username}, for {left.total_seconds() / 60:.0f} more minutes"
-    return gateway.token, Finding("login", "ok", seen)
+        to_do = "its operator gives scopes" if isinstance(error, Refused) else again
+        return Finding("login", "fail", str(error), to_do, code_of(error)), None, None
+    if gateway.password:
+        seen = f"as {gateway.password[0]}"
+    elif gateway.login:
+        left_s = (gateway.login.until - datetime.now(UTC)).total_seconds()
+        seen = f"as {gateway.login.username}, for {left_s / 60:.0f} more minutes"
+    else:
+        seen = "by the token in WATTGATE_TOKEN"
+    return Finding("login", "ok", seen), token, listed
 
 
 def _grpc(gateway: Gateway, token: str | None) -> Finding:
@@ -200,7 +198,7 @@ def _grpc(gateway: Gateway, token: str | None) -> Finding:
                 pb.ListModelsRequest(), timeout=_TIMEOUT_S, metadata=metadata
             )
         except grpc.RpcError as error:
-            failed: rpc.FailedCall = error  # type: ignore[assignment]
+            failed = cast(rpc.FailedCall, error)
             if failed.code() is grpc.StatusCode.UNAUTHENTICATED and token is None:
                 return Finding("gRPC", "ok", f"{gateway.grpc} answers, and asks for a login")
             return Finding(
@@ -212,13 +210,7 @@ def _grpc(gateway: Gateway, token: str | None) -> Finding:
     return Finding("gRPC", "ok", f"{gateway.grpc} answers")
 
 
-def _models(gateway: Gateway) -> Iterator[Finding]:
-    try:
-        with gateway.client(timeout_s=_TIMEOUT_S) as client:
-            listed: ModelList = client.models()
-    except WattgateError as error:
-        yield Finding("models", "fail", str(error), "ask its operator for the scope", code_of(error))
-        return
+def _models(listed: ModelList) -> Iterator[Finding]:
     alike = listed.gateway_version == __version__
     yield Finding(
         "versions",
@@ -229,10 +221,7 @@ def _models(gateway: Gateway) -> Iterator[Finding]:
     for model in listed:
         name = f"{model.name} (default)" if model.name == listed.default_model else model.name
         if model.available:
-            yield Finding(
-                "model",
-                "ok",
-                f"{name}, version {model.version}: {model.window} steps in, {model.horizon} out",
-            )
+            seen = f"{name}, version {model.version}: {model.window} steps in, {model.horizon} out"
+            yield Finding("model", "ok", seen)
         else:
             yield Finding("model", "fail", f"{name}: {model.reason}", "see the model server's log")

@@ -1,5 +1,7 @@
 """`wattgate forecast`: the next steps of one or many meter files."""
 
+import csv
+import io
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -91,25 +93,29 @@ def forecast(
             return _all(files, partial(_one, client, model or settings.model, options))
 
     with told():
-        outcomes = dict(zip(files, call(gateway, work), strict=True))
-    shown = {file: found for file, found in outcomes.items() if isinstance(found, Forecast)}
-    failed = {file: found for file, found in outcomes.items() if not isinstance(found, Forecast)}
+        outcomes = list(zip(files, call(gateway, work), strict=True))
+    shown = [(file, found) for file, found in outcomes if isinstance(found, Forecast)]
+    failed = [(file, found) for file, found in outcomes if not isinstance(found, Forecast)]
     if as_json:
-        for file, found in outcomes.items():
-            typer.echo(json.dumps(_document(file, found), default=datetime.isoformat))
+        for file, outcome in outcomes:
+            typer.echo(json.dumps(_document(file, outcome), default=datetime.isoformat))
     elif as_csv:
-        _print_csv(shown, several=len(files) > 1)
+        typer.echo(_csv(shown) if len(files) > 1 else "".join(found.to_csv() for _, found in shown), nl=False)
     else:
-        for file, found in shown.items():
-            Console().print(forecast_table(file.name, found))
-    for file, error in failed.items():
+        console = Console()
+        for file, found in shown:
+            title = f"{file}: {found.model}, version {found.model_version}"
+            console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
+            ascii_only = console.options.ascii_only
+            console.print(forecast_table(found, console.width, ascii_only=ascii_only))
+    for file, error in failed:
         _stderr.print(f"{file}: {words_of(error)}", style="red", markup=False, soft_wrap=True)
         if isinstance(error, Refused) and error.violations:
             _stderr.print(violations_table(error.violations))
     if plot and shown:
         _draw(shown, plot)
     if failed:
-        raise typer.Exit(max(map(code_of, failed.values())))
+        raise typer.Exit(max(code_of(error) for _, error in failed))
 
 
 def _all(files: Sequence[Path], one: Callable[[Path], Outcome]) -> list[Outcome]:
@@ -149,24 +155,22 @@ def _document(file: Path, outcome: Outcome) -> dict[str, Any]:
     return {"file": str(file), "error": error}
 
 
-def _print_csv(forecasts: dict[Path, Forecast], *, several: bool) -> None:
-    """One file's as the API has it; of several each row begins with its file."""
-    for number, (file, found) in enumerate(forecasts.items()):
-        header, *rows = found.to_csv().splitlines()
-        if not several:
-            typer.echo("\n".join([header, *rows]))
-            continue
-        name = f'"{str(file).replace(chr(34), 2 * chr(34))}"'
-        typer.echo(
-            "\n".join([*([f"file,{header}"] if number == 0 else []), *(f"{name},{row}" for row in rows)])
-        )
+def _csv(forecasts: Sequence[tuple[Path, Forecast]]) -> str:
+    """Those of several files: each row begins with its file. A fallback has no bounds."""
+    text = io.StringIO()
+    columns = max((found.columns() for _, found in forecasts), key=len, default=())
+    writer = csv.DictWriter(text, ("file", "valid_from", "valid_to", *columns), lineterminator="\n")
+    writer.writeheader()
+    for file, found in forecasts:
+        writer.writerows({"file": file, **row} for row in csv.DictReader(io.StringIO(found.to_csv())))
+    return text.getvalue()
 
 
-def _draw(forecasts: dict[Path, Forecast], plot: Path) -> None:
+def _draw(forecasts: Sequence[tuple[Path, Forecast]], plot: Path) -> None:
     try:
         from wattgate.cli.forecast_plot import plot_forecasts
 
-        plot_forecasts({file.name: found for file, found in forecasts.items()}, plot)
+        plot_forecasts([(file.name, found) for file, found in forecasts], plot)
     except ImportError:
         typer.echo("Plots need matplotlib: pip install matplotlib", err=True)
     except (OSError, ValueError) as error:

@@ -1,6 +1,6 @@
 """Forecasts as a picture. Needs matplotlib."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.dates import DateFormatter
@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from wattgate.client import Forecast
 
 
-def plot_forecasts(forecasts: Mapping[str, Forecast], file: Path) -> None:
+def plot_forecasts(forecasts: Sequence[tuple[str, Forecast]], file: Path) -> None:
     """A panel each, by name: the forecast over its intervals, in the forecast's own time. A PNG."""
     figure = Figure(figsize=(9, 3.2 * len(forecasts)), layout="constrained")
     panels = figure.subplots(len(forecasts), squeeze=False).flat
-    for axes, (name, forecast) in zip(panels, forecasts.items(), strict=True):
+    for axes, (name, forecast) in zip(panels, forecasts, strict=True):
         times = [step.valid_from for step in forecast.steps]
         levels = [interval.percent for interval in forecast.steps[0].intervals]
         for number, level in reversed(list(enumerate(levels))):

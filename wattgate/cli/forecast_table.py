@@ -2,29 +2,40 @@
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from wattgate.client import Forecast, Step
 from wattgate.errors import Violation
 
-_CHART_WIDTH = 28
+_WIDEST_CHART, _NARROWEST_CHART, _BETWEEN = 28, 10, 3
+_BLOCKS, _ASCII = ("─", "━", "●", "–"), ("-", "=", "o", "-")  # noqa: RUF001
+"""Widest interval, those within it, the forecast; and the dash between bounds."""
 
 
-def forecast_table(name: str, forecast: Forecast) -> Table:
+def forecast_table(forecast: Forecast, width: int, *, ascii_only: bool) -> Table:
     """A row a step: local time, kW, intervals, and all of them drawn along one scale."""
-    intervals = forecast.steps[0].intervals
-    table = Table(title=f"{name}: {forecast.model}, version {forecast.model_version}")
-    table.add_column(f"from ({forecast.time_zone})", no_wrap=True)
-    table.add_column("kW", justify="right", no_wrap=True)
-    for interval in intervals:
-        table.add_column(f"{interval.percent} % within", justify="right", no_wrap=True)
+    marks = _ASCII if ascii_only else _BLOCKS
     low, high = _range(forecast.steps)
-    table.add_column(f"{low:,.0f} to {high:,.0f} kW", no_wrap=True)
-    for step in forecast.steps:
-        bounds = (f"{i.lower_kw:,.1f} – {i.upper_kw:,.1f}" for i in step.intervals)  # noqa: RUF001
-        time = f"{step.valid_from:%a %d.%m. %H:%M}"
-        table.add_row(time, f"{step.kw:,.1f}", *bounds, _drawn(step, low, high))
+    levels = (f"{interval.percent} % within" for interval in forecast.steps[0].intervals)
+    header = [f"{forecast.time_zone}", "kW", *levels, f"{low:,.0f} to {high:,.0f} kW"]
+    rows = [
+        [
+            f"{step.valid_from:%a %d.%m. %H:%M}",
+            f"{step.kw:,.1f}",
+            *(f"{i.lower_kw:,.1f}{marks[3]}{i.upper_kw:,.1f}" for i in step.intervals),
+        ]
+        for step in forecast.steps
+    ]
+    table = Table(box=SIMPLE_HEAD)
+    for heading, *column in zip(header, *rows, strict=False):
+        table.add_column(heading, justify="left" if heading == header[0] else "right", no_wrap=True)
+        width -= max(len(text) for text in (heading, *column)) + _BETWEEN
+    table.add_column(header[-1], no_wrap=True)
+    cells = max(_NARROWEST_CHART, min(_WIDEST_CHART, width - 4))
+    for row, step in zip(rows, forecast.steps, strict=True):
+        table.add_row(*row, _drawn(step, low, high, cells, marks))
     table.caption = "\n".join(_remarks(forecast))
     table.caption_justify = "left"
     return table
@@ -37,17 +48,18 @@ def _range(steps: Sequence[Step]) -> tuple[float, float]:
     return min(kw + lower), max(kw + upper)
 
 
-def _drawn(step: Step, low: float, high: float) -> Text:
+def _drawn(step: Step, low: float, high: float, width: int, marks: Sequence[str]) -> Text:
     """The widest interval as a thin line, those within it as thick ones, the forecast as a point."""
+    thin, thick, point, _ = marks
 
     def cell(kw: float) -> int:
-        return round((kw - low) / (high - low or 1.0) * (_CHART_WIDTH - 1))
+        return round((kw - low) / (high - low or 1.0) * (width - 1))
 
-    cells = [" "] * _CHART_WIDTH
+    cells = [" "] * width
     for number, interval in enumerate(reversed(step.intervals)):
         for at in range(cell(interval.lower_kw), cell(interval.upper_kw) + 1):
-            cells[at] = "━" if number else "─"
-    cells[cell(step.kw)] = "●"
+            cells[at] = thick if number else thin
+    cells[cell(step.kw)] = point
     return Text("".join(cells), style="cyan")
 
 

@@ -66,12 +66,12 @@ def _watch(pair: Pair) -> None:
 
 
 def _say_what_to_do(demo: Demo, models: list[str], folder: Path) -> None:
-    command = "wattgate" if which("wattgate") else os.path.relpath(Path(sys.executable).parent / "wattgate")
-    lines = [f"{command} forecast {_SAMPLE}"]
+    ours = Path(sys.executable).with_name("wattgate")
+    command = "wattgate" if which("wattgate") == str(ours) else os.path.relpath(ours)
+    tries = f"{command} forecast {_SAMPLE}"
     if folder / "demo.json" != DEMO:
-        lines.insert(
-            0, f"{command} login --server {demo.https} --ca-file {demo.ca_file} --username {demo.username}"
-        )
+        named = f"--server {demo.https} --ca-file {demo.ca_file} --username {demo.username}"
+        tries = f"{command} login {named}\n  {tries}"
     _console.print(
         f"""
 Wattgate serves {", ".join(models)}.
@@ -83,10 +83,7 @@ Wattgate serves {", ".join(models)}.
 
 Try it from a second terminal:
 
-  {
-            '''
-  '''.join(lines)
-        }
+  {tries}
 
 Ctrl-C stops both services.
 """,

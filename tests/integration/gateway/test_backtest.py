@@ -99,16 +99,10 @@ def test_the_command_asks_the_gateway_that_runs_here(running, answer, weeks, tmp
     assert json.loads(result.stdout)["mae_kw"] == answer["mae_kw"]
 
 
-def test_the_command_says_what_the_gateway_refuses(running, tmp_path):
+def test_the_command_says_what_the_gateway_refuses(running, tmp_path, monkeypatch):
     (tmp_path / "short.csv").write_bytes(week_file(300))
-    named = [
-        "--server",
-        running.demo["https"],
-        "--token",
-        running.login(),
-        "--ca-file",
-        running.demo["ca_file"],
-    ]
+    monkeypatch.setenv("WATTGATE_TOKEN", running.login())
+    named = ["--server", running.demo["https"], "--ca-file", running.demo["ca_file"]]
     result = CliRunner().invoke(app, ["backtest", str(tmp_path / "short.csv"), "--model", "gru", *named])
     assert result.exit_code == 1
     assert "680 rows without a gap" in result.output

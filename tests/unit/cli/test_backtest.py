@@ -46,7 +46,8 @@ def test_without_json_it_is_a_table():
         ),
         (("--model", "gru", "--repository", MODELS, "--tz", "Mars"), 2, "is not a time zone"),
         (("--model", "gru", "--repository", MODELS, "--column", "Bezug"), 1, "Bezug"),
-        (("--model", "gru", "--server", "https://localhost:1"), 2, "WATTGATE_TOKEN"),
+        (("--repository", MODELS), 2, "--model"),
+        (("--model", "gru", "--server", "https://localhost:1"), 3, "wattgate login"),
         (("--model", "gru"), 2, "wattgate serve"),
     ],
 )
@@ -57,7 +58,9 @@ def test_what_cannot_be_done_is_said_with_what_to_do(arguments, status, says, tm
     assert says in " ".join(result.output.replace("│", " ").split())
 
 
-def test_a_gateway_that_is_not_there_is_a_refusal():
-    result = backtest(SAMPLE, "--model", "gru", "--server", "https://localhost:1", "--token", "x")
-    assert result.exit_code == 1
-    assert "Refused" in result.output
+def test_a_gateway_that_is_not_there_is_said_with_what_to_do(monkeypatch):
+    monkeypatch.setenv("WATTGATE_TOKEN", "x")
+    result = backtest(SAMPLE, "--model", "gru", "--server", "https://localhost:1")
+    assert result.exit_code == 4
+    assert "localhost:1 cannot be reached" in result.output
+    assert "wattgate doctor" in result.output
