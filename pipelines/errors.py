@@ -41,9 +41,9 @@ RULES: dict[Rule, str] = {
     "step": "Most rows are another step apart than the model takes.",
     "grid": "A time is not on a step: :00, :15, :30 or :45 for quarter-hours.",
     "gap": "Steps are missing, and the call does not say that they may be filled.",
-    "flat": "Identical values for over six hours, longer than ever in the training data. A warning, or why a fallback "
-    "answered.",
-    "range": "Values outside of the loads that the model was trained on. A warning, or why a fallback answered.",
+    "flat": "Identical values for over six hours, longer than ever in the training data. A warning, or why a "
+    "fallback answered.",
+    "range": "Values outside of the loads of the training data. A warning, or why a fallback answered.",
     "field": "An option or a member of the body is not one that the call takes.",
 }
 """What each says is wrong."""
