@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from matplotlib.dates import DateFormatter
 from matplotlib.figure import Figure
@@ -28,7 +29,7 @@ def plot_forecasts(forecasts: Sequence[tuple[str, Forecast]], file: Path) -> Non
                 label=f"{level} % within",
             )
         axes.plot(times, [step.kw for step in forecast.steps], "o-", color="tab:blue", label="forecast")
-        axes.xaxis.set_major_formatter(DateFormatter("%a %H:%M", tz=forecast.data_until.tzinfo))
+        axes.xaxis.set_major_formatter(DateFormatter("%a %H:%M", tz=ZoneInfo(forecast.time_zone)))
         axes.set(ylabel="kW", title=f"{name}: {forecast.model}, version {forecast.model_version}")
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")

@@ -4,13 +4,30 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from wattgate.errors import Violation
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def on_the_wall(time: datetime, zone: ZoneInfo) -> datetime:
+    """A time as clocks in a zone show it, with their offset then.
+
+    Not with the zone itself: Python takes the difference of two times of one zone by the clock, an hour wrong
+    where the clock changes between them.
+
+    >>> berlin = ZoneInfo("Europe/Berlin")
+    >>> before = on_the_wall(datetime.fromisoformat("2024-10-27T00:45Z"), berlin)
+    >>> after = on_the_wall(datetime.fromisoformat("2024-10-27T01:00Z"), berlin)
+    >>> print(before, after, after - before)
+    2024-10-27 02:45:00+02:00 2024-10-27 02:00:00+01:00 0:15:00
+    """
+    there = time.astimezone(zone)
+    return there.replace(tzinfo=timezone(there.utcoffset() or timedelta()), fold=0)
 
 
 @dataclass(frozen=True)
@@ -44,7 +61,7 @@ class Step:
     """The forecast of one step: mean power between two times, kW."""
 
     valid_from: datetime
-    """In the forecast's zone."""
+    """As clocks in the forecast's zone show it, with their offset."""
     valid_to: datetime
     kw: float
     intervals: tuple[Interval, ...]
@@ -64,7 +81,10 @@ class Repair:
 
 @dataclass(frozen=True)
 class Forecast:
-    """A forecast and the model version that made it. All times are in the forecast's zone."""
+    """A forecast and the model version that made it.
+
+    Its times are as clocks in its zone show them, each with their offset then.
+    """
 
     model: str
     model_version: int

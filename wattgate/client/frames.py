@@ -105,7 +105,8 @@ def _said(length: "pd.Timedelta") -> str:
 
 def frame_of(forecast: Forecast) -> "pd.DataFrame":
     """The steps of a forecast."""
-    index = pd.DatetimeIndex([step.valid_from for step in forecast.steps], name="valid_from")
+    times = pd.to_datetime([step.valid_from for step in forecast.steps], utc=True)
+    index = times.tz_convert(forecast.time_zone).rename("valid_from")
     frame = pd.DataFrame(list(forecast.rows()), index, forecast.columns())
     frame.attrs = {
         "model": forecast.model,

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from wattgate import __version__
-from wattgate.client.answers import Forecast, Interval, Model, ModelList, Repair, Step, Token
+from wattgate.client.answers import Forecast, Interval, Model, ModelList, Repair, Step, Token, on_the_wall
 from wattgate.client.histories import History
 from wattgate.errors import (
     Refused,
@@ -155,7 +155,7 @@ def forecast_of(answer: Mapping[str, Any]) -> Forecast:
     zone = ZoneInfo(answer["time_zone"])
 
     def time(text: str) -> datetime:
-        return datetime.fromisoformat(text).astimezone(zone)
+        return on_the_wall(datetime.fromisoformat(text), zone)
 
     return Forecast(
         model=answer["model"],

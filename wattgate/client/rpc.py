@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
 
-from wattgate.client.answers import Forecast, Interval, Repair, Step
+from wattgate.client.answers import Forecast, Interval, Repair, Step, on_the_wall
 from wattgate.client.histories import History, Series
 from wattgate.client.https import AGENT
 from wattgate.errors import (
@@ -104,7 +104,7 @@ def forecast_of(answer: pb.ForecastResponse) -> Forecast:
     zone = ZoneInfo(answer.time_zone)
 
     def time(stamp: Timestamp) -> datetime:
-        return stamp.ToDatetime(UTC).astimezone(zone)
+        return on_the_wall(stamp.ToDatetime(UTC), zone)
 
     return Forecast(
         model=answer.model,

@@ -18,7 +18,7 @@ def findings(answer):
             name = cells[0] or name
             state, *words = found.get(name, ("",))
             found[name] = (state or cells[1], *words, *cells[2:])
-    return {name: (state, " ".join(words)) for name, (state, *words) in found.items()}
+    return {name: (state, " ".join(words).strip()) for name, (state, *words) in found.items()}
 
 
 def test_where_all_is_well_it_says_so(known, running):

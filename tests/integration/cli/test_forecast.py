@@ -115,13 +115,14 @@ def test_what_is_declared_of_a_file_is_passed_on(known, running, tmp_path, edge)
     file.write_bytes(with_row(week_file(680), 601, None).replace(b"Wert (kW)", b"Bezug"))
     declared = (
         "--tz", "UTC", "--column", "Bezug", "--unit", "kWh", "--labels", "end", "--doubled-hour", "second",
-        "--gaps", "linear", "--max-gap-steps", "2", "--fallback", "seasonal_naive",
+        "--gaps", "linear", "--max-gap-steps", "2", "--fallback", "none",
     )  # fmt: skip
     answer = known.runs("forecast", file, "--json", *declared, *edge, WATTGATE_GRPC=running.demo["grpc"])
     assert answer.returncode == Exit.OK, answer.stderr
     said = json.loads(answer.stdout)
     (repair,) = said["repaired"]
     assert repair["steps"] == 1
+    assert min(step["kw"] for step in said["steps"]) > 300  # four times what the file has
     assert said["data_until"] == (MONDAY + 679 * QUARTER).astimezone(BERLIN).isoformat()
     answer = known.runs("forecast", file, *edge, WATTGATE_GRPC=running.demo["grpc"])
     assert answer.returncode == Exit.FAILED

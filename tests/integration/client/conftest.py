@@ -5,12 +5,12 @@ import pytest
 from tests.integration.client.kinds import KINDS, client_of
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(scope="module", params=KINDS)
 def kind(request):
     return request.param
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(running, kind):
     with client_of(kind, running.demo) as client:
         yield client

@@ -13,6 +13,7 @@ def silent(certificate, key, *, delay_s=0.0):
     """A server that takes connections, shows its certificate after a delay, and never says anything else."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
+    tls.set_alpn_protocols(["h2", "http/1.1"])
     with socket.create_server(("127.0.0.1", 0)) as listening:
         taken = []
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.data import (
+    BERLIN,
     MONDAY,
     QUARTER,
     SAMPLE,
@@ -40,7 +41,16 @@ def test_all_answer_the_same_forecast_with_its_intervals(client, reference):
 def test_times_are_on_the_models_own_wall_clock(client):
     forecast = client.forecast_file(SAMPLE, "gru")
     times = [forecast.data_from, forecast.data_until, *(step.valid_from for step in forecast.steps)]
-    assert {str(time.tzinfo) for time in times} == {forecast.time_zone} == {"Europe/Berlin"}
+    assert forecast.time_zone == "Europe/Berlin"
+    assert [time.isoformat() for time in times] == [time.astimezone(BERLIN).isoformat() for time in times]
+
+
+def test_steps_are_a_quarter_of_an_hour_where_the_clock_goes_back_too(client):
+    last = MONDAY.replace(month=10, day=27, hour=0, minute=15)
+    csv = csv_of(quarter_hours(672, start=last - 671 * QUARTER), plausible_kw(672))
+    steps = client.forecast_file(csv, "gru", time_zone="UTC").steps
+    assert {step.valid_to - step.valid_from for step in steps} == {QUARTER}
+    assert [f"{step.valid_from:%H:%M}" for step in steps][1:4] == ["02:45", "02:00", "02:15"]
 
 
 def test_csv_has_a_pair_of_bounds_a_level_and_offsets(client):

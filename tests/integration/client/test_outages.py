@@ -70,11 +70,12 @@ def test_a_gateway_that_comes_back_is_called_again_by_the_same_clients(breakable
 
 
 def test_a_gateway_that_cannot_answer_says_when_and_who_has_no_time_for_that_hears_it(breakable):
+    token = breakable.login()
     model_server = breakable.pair.processes[MODEL_SERVER]
     model_server.kill()
     model_server.wait()
     for kind in KINDS:
-        with client_of(kind, breakable.demo, timeout_s=0.9) as client:
+        with client_of(kind, breakable.demo, token=token, timeout_s=0.9) as client:
             took_s, error = seconds_of(Unavailable, lambda client=client: client.forecast_file(SAMPLE, "gru"))
         assert (error.status, error.reason, error.retry_after_s) == (503, "MODEL_UNAVAILABLE", 1.0)
         assert took_s < 0.9
