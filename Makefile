@@ -10,13 +10,14 @@ RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 AUDIT_READY := $(VENV)/audit/.ready
 DEPLOY_READY := $(VENV)/deploy/.ready
+DOCS_READY := $(VENV)/docs/.ready
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-deps
 LOCKS := build gateway serving training bench dev
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 STUBS := wattgate/forecast/v1 wattgate/tfserving/v1 wattgate/openinference/v2
 
-.PHONY: help run demo certs test check-deploy hosts faults soak check format proto lock requirements compose-up compose-down compose-test train bench-grpc-vs-http bench-frameworks bench-load bench-wan bench-model-server bench-edge bench-fleet bench-logins lock-engines report sbom fuzz clean
+.PHONY: help run demo certs test docs check-deploy hosts faults soak check format proto lock requirements compose-up compose-down compose-test train bench-grpc-vs-http bench-frameworks bench-load bench-wan bench-model-server bench-edge bench-fleet bench-logins lock-engines report sbom fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,9 +33,13 @@ certs: $(RUN_READY) ## Make or renew certificates between gateways and model ser
 
 # WITHOUT="benchmarks deploy" leaves out those folders or files of tests.
 LEFT_OUT = $(addprefix --ignore=tests/,$(WITHOUT))
-test: $(DEV_READY) $(AUDIT_READY) $(if $(filter deploy,$(WITHOUT)),,$(DEPLOY_READY)) ## Run all tests that need no container engine
+test: $(DEV_READY) $(AUDIT_READY) $(DOCS_READY) $(if $(filter deploy,$(WITHOUT)),,$(DEPLOY_READY)) ## Run all tests that need no container engine
 	$(BIN)/python -m pytest $(LEFT_OUT) -m "not alone and not containers and not hosts" --numprocesses auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest $(LEFT_OUT) -m alone
+
+docs: $(DEV_READY) $(DOCS_READY) ## Build the documentation, and fail at any warning: build/site/index.html
+	@$(BIN)/python -m docs.reference build/reference
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build
 
 check-deploy: $(DEPLOY_READY) ## Check all that is in deploy/, without an engine, a cluster or an account
 	$(BIN)/python -m pytest tests/deploy
@@ -127,7 +132,7 @@ lock-engines: $(DEV_READY) ## Pin what the other engines need anew, with hashes
 
 lock: $(DEV_READY) ## Pin every dependency anew, with hashes
 	$(LOCK) $(addprefix --extra ,$(LOCKS)) -o requirements/dev.txt
-	$(foreach tools,audit deploy,$(patsubst pyproject.toml,requirements/$(tools).in,$(LOCK)) -o requirements/$(tools).txt &&) true
+	$(foreach tools,audit deploy docs,$(patsubst pyproject.toml,requirements/$(tools).in,$(LOCK)) -o requirements/$(tools).txt &&) true
 	for extra in $(filter-out dev,$(LOCKS)); do $(LOCK) --extra $$extra -c requirements/dev.txt -o requirements/$$extra.txt; done
 
 sbom: $(AUDIT_READY) ## Tell what each process is made of, as CycloneDX documents: build/sbom/
@@ -156,8 +161,8 @@ $(DEV_READY): $(BIN)/python requirements/dev.txt pyproject.toml
 	@$(INSTALL) --quiet --no-build-isolation --editable .
 	@touch $@
 
-$(AUDIT_READY) $(DEPLOY_READY): $(VENV)/%/.ready: requirements/%.txt | $(DEV_READY)
-	@echo "Installing the tools of $< (0.5 GB, once)"
+$(AUDIT_READY) $(DEPLOY_READY) $(DOCS_READY): $(VENV)/%/.ready: requirements/%.txt | $(DEV_READY)
+	@echo "Installing the tools of $< (0.5 GB at most, once)"
 	@$(BIN)/python -m venv --clear $(VENV)/$*
 	@$(BIN)/python -m pip --python $(VENV)/$*/bin/python install --quiet --disable-pip-version-check \
 		--no-deps --require-hashes -r $<

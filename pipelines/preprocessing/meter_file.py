@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import MAX_LISTED, InvalidSeriesError, Violation, invalid
+from pipelines.errors import MAX_LISTED, InvalidSeriesError, Rule, Violation, invalid
 from pipelines.preprocessing.meter_times import EXPECTED, ParsedTimes, parse_times
 from pipelines.preprocessing.plain_rows import Columns, read_plain_rows
 from pipelines.preprocessing.series import MAX_STEPS, MAX_VALUE_KW, LoadSeries, time_text
@@ -290,7 +290,7 @@ class _Faults:
 
 
 def _faults(
-    column: _Column, rule: str, indices: NDArray[np.intp] | list[int], message: Callable[[int], str]
+    column: _Column, rule: Rule, indices: NDArray[np.intp] | list[int], message: Callable[[int], str]
 ) -> _Faults:
     """The rows of a column that break a rule; the message is what a cell there is or is not."""
     listed = [

@@ -36,7 +36,7 @@ class TrustedIssuer(BaseModel):
     """An identity provider whose access tokens count here: Microsoft Entra ID, Keycloak, any that publishes
     its keys as OpenID Connect has it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     issuer: _HttpsUrl
     """Its name, exactly as its tokens have it in `iss`."""
@@ -59,12 +59,14 @@ class StartError(Exception):
 class Settings(BaseSettings):
     """Read once in `__main__`, then passed down; no other module looks at the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, use_attribute_docstrings=True)
 
     bind_address: str = "127.0.0.1"
     """Address both ports listen on; 0.0.0.0 for all."""
     https_port: Port = 8443
+    """Port of the HTTPS edge."""
     grpc_port: Port = 8444
+    """Port of the gRPC edge."""
     tls_certificate: FilePath
     """PEM chain of both ports, the server's own certificate first."""
     tls_key: FilePath
@@ -87,8 +89,11 @@ class Settings(BaseSettings):
     """PEM private key (EC, P-256) that signs tokens and whose public half verifies them, or a folder of
     such keys (`*.pem`): all verify, the last by name signs."""
     token_issuer: str = "wattgate"  # noqa: S105 - a name, not a secret
+    """The name it gives itself in its tokens, in `iss`."""
     token_audience: str = "wattgate"  # noqa: S105 - a name, not a secret
+    """Whom its tokens are for, in `aud`: alike on all gateways that are to take each other's."""
     token_lifetime_s: Annotated[int, Field(ge=1, le=3600)] = 900
+    """How long an access token is good."""
     trusted_issuers: tuple[TrustedIssuer, ...] = ()
     """Identity providers whose tokens count beside ours, as a JSON list of objects."""
     password_grant: bool = True
@@ -160,6 +165,7 @@ class Settings(BaseSettings):
     max_connections: PositiveInt = 1000
     """Connections held at a time on each of the two ports; those above are closed at once."""
     max_upload_bytes: PositiveInt = 10 * 1024 * 1024
+    """Largest upload of a meter file or series."""
     max_predict_bytes: PositiveInt = 1024 * 1024
     """Largest request of TensorFlow Serving's Predict: 32 windows of a week take 0.6 MiB. A message made of
     nothing but empty parts takes up to 0.3 s a MiB to read."""

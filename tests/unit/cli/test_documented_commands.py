@@ -11,7 +11,7 @@ from pipelines.training.__main__ import app as training
 from tests.data import REPOSITORY
 from wattgate.cli import app
 
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 NAMED = re.compile(r"`wattgate ([a-z][^`]*)`")
 
 

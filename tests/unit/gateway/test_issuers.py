@@ -89,7 +89,7 @@ def test_a_setting_that_would_trust_too_much_is_refused(fault):
 
 
 def test_the_documented_example_is_taken(tmp_path):
-    page = (REPOSITORY / "docs" / "operations.md").read_text()
+    page = (REPOSITORY / "docs" / "how-to" / "sign-in.md").read_text()
     document = page.split("```json\n")[1].split("```")[0]
     ca = tmp_path / "ca.pem"
     ca.touch()
