@@ -100,6 +100,15 @@ def test_a_model_may_take_and_answer_kw_in_double_precision_with_a_last_dimensio
         assert answer == pytest.approx([kw[-1]] * 4, rel=1e-6)
 
 
+def test_large_loads_in_kw_have_the_digits_that_float32_has(tmp_path, imported):
+    """Compiled and plain sums differ by more than a normalised forecast may."""
+    weights = np.random.default_rng(1).dirichlet(np.ones(480), 4).T.astype(np.float32)
+    own = save(tmp_path / "own", lambda x: {"y": x[:, :, 0] @ tf.constant(weights)}, (None, 480, 1))
+    version = imported(own, window=480, spread_kw=3_000_000)
+    assert version.why_plain is None
+    assert answers(version, [5e6] * 480)["compiled"] == pytest.approx([5e6] * 4, rel=1e-5)
+
+
 def test_what_xla_cannot_compile_is_served_plain(tmp_path, imported):
     def through_text(x):
         return {"y": tf.strings.to_number(tf.strings.as_string(x[:, -4:, 0], precision=6))}
