@@ -1,6 +1,5 @@
 """`wattgate backtest`: how good a model's forecasts of a past file would have been."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -53,30 +52,19 @@ def backtest(
     tz, model = tz or settings.time_zone, model or settings.model
     zone = zone_of(tz)
     options: FileOptions = {"time_zone": tz, "column": column, "unit": unit, "labels": labels}
-    with Progress(console=_console, transient=True) as bars:
-        task = bars.add_task(f"Forecasting with {repository or 'the gateway'}", total=None)
-        if repository is None:
-            gateway = find_gateway(server, ca_file, settings)
-            report = _by_gateway(gateway, model, file, stride, options)
-        elif model is None:
-            raise typer.BadParameter("a repository has no model of its own choice: name one, --model")
-        else:
-            report = _here(
-                repository,
-                model,
-                version,
-                file,
-                stride,
-                zone,
-                Declared(column, unit, labels),
-                lambda done, windows: bars.update(task, completed=done, total=windows),
-            )
+    if repository is None:
+        report = _by_gateway(find_gateway(server, ca_file, settings), model, file, stride, options)
+    elif model is None:
+        raise typer.BadParameter("a repository has no model of its own choice: name one, --model")
+    else:
+        declared = Declared(column, unit, labels)
+        report = _here(repository, model, version, file, stride, zone, declared)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
         Console().print(_table(report))
     if plot:
-        _draw(report, f"{model}, {file.name}", plot)
+        _draw(report, f"{model or 'default model'}, {file.name}", plot)
 
 
 def _draw(report: Report, title: str, file: Path) -> None:
@@ -91,7 +79,8 @@ def _draw(report: Report, title: str, file: Path) -> None:
 
 def _by_gateway(gateway: Gateway, model: str | None, file: Path, stride: int, options: FileOptions) -> Report:
     def work(gateway: Gateway) -> Report:
-        with gateway.client() as client:
+        with gateway.client() as client, Progress(console=_console, transient=True) as bars:
+            bars.add_task("Forecasting with the gateway", total=None)
             answer = client.backtest_file(file, model, stride=stride, **options)
         return Report.model_validate({name: answer[name] for name in Report.model_fields})
 
@@ -107,19 +96,19 @@ def _here(
     stride: int,
     zone: ZoneInfo | None,
     declared: Declared,
-    tell: Callable[[int, int], None],
 ) -> Report:
-    with refusals():
+    with refusals(), Progress(console=_console, transient=True) as bars:
         from pipelines.publishing.judging import backtest as run
         from pipelines.publishing.versions import version_folder
 
+        task = bars.add_task(f"Forecasting with {repository}", total=None)
         return run(
             version_folder(repository, model, version),
             file.read_bytes(),
             zone=zone,
             declared=declared,
             stride=stride,
-            tell=tell,
+            tell=lambda done, windows: bars.update(task, completed=done, total=windows),
         )
 
 
