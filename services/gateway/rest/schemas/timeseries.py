@@ -245,7 +245,7 @@ class TimeSeriesForecastsOut(BaseModel):
     status: Literal["completed", "partial"] = Field(
         description="partial: some series have no forecast; where none has, the call is refused."
     )
-    error: None = None
+    error: TimeSeriesErrorOut | None = Field(default=None, description="Always null: outputs have theirs.")
     model: str
     outputs: list[TimeSeriesOutputOut] = Field(description="One a series, in their order.")
     usage: TimeSeriesUsageOut
