@@ -1,7 +1,8 @@
 """The calls that forecast: the thesis' own, and the full one."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import APIRouter, Depends, Request
 
@@ -9,7 +10,7 @@ from services.core.deadline import Deadline
 from services.gateway.rest import uploads
 from services.gateway.rest.options import described, options_of
 from services.gateway.rest.schemas.forecasts import ForecastOut
-from services.gateway.rest.schemas.histories import ForecastOptions
+from services.gateway.rest.schemas.histories import ForecastOptions, FullOptions
 from services.gateway.rest.schemas.problems import Problem
 from services.gateway.rest.security import deadline_of, gateway_of
 from services.gateway.wiring import Gateway
@@ -20,26 +21,31 @@ router = APIRouter(
 )
 
 
+Options = TypeVar("Options", bound=ForecastOptions)
+
+
 @dataclass(frozen=True)
-class Call:
+class Call(Generic[Options]):
     """A forecast that is asked for."""
 
     gateway: Gateway
     request: Request
-    options: ForecastOptions
+    options: Options
     deadline: Deadline
 
 
-async def _call(request: Request) -> Call:
-    return Call(gateway_of(request), request, options_of(request, _USUAL), deadline_of(request))
+def _call(usual: Options) -> Callable[[Request], Awaitable[Call[Options]]]:
+    async def call(request: Request) -> Call[Options]:
+        return Call(gateway_of(request), request, options_of(request, usual), deadline_of(request))
+
+    return call
 
 
-_USUAL = ForecastOptions()
-
-TheCall = Annotated[Call, Depends(_call)]
+TheCall = Annotated[Call[ForecastOptions], Depends(_call(ForecastOptions()))]
+TheFullCall = Annotated[Call[FullOptions], Depends(_call(FullOptions()))]
 
 _UPLOAD_ONLY = described(ForecastOptions, uploads.UPLOAD)
-_ANY_HISTORY = described(ForecastOptions, uploads.ANY_HISTORY)
+_ANY_HISTORY = described(FullOptions, uploads.ANY_HISTORY)
 
 
 @router.post("/predict/{model}", openapi_extra=_UPLOAD_ONLY)
@@ -54,7 +60,7 @@ async def predict_by_default(call: TheCall) -> list[float]:
     return await _predict(call.gateway.settings.default_model, call)
 
 
-async def _predict(model: str, call: Call) -> list[float]:
+async def _predict(model: str, call: Call[ForecastOptions]) -> list[float]:
     call.gateway.models.state(model)
     file = await uploads.read_upload(call.request, call.gateway.settings.max_upload_bytes, call.options)
     prediction = await call.gateway.predictor.predict(model, file, call.deadline)
@@ -62,9 +68,9 @@ async def _predict(model: str, call: Call) -> list[float]:
 
 
 @router.post("/v1/models/{model}:forecast", openapi_extra=_ANY_HISTORY)
-async def forecast(model: str, call: TheCall) -> ForecastOut:
+async def forecast(model: str, call: TheFullCall) -> ForecastOut:
     """The next quarter-hours with times and intervals, from a meter file, a CSV body or a JSON series."""
     call.gateway.models.state(model)
     history = await uploads.read_history(call.request, call.gateway.settings.max_upload_bytes, call.options)
     prediction = await call.gateway.predictor.predict(model, history, call.deadline)
-    return ForecastOut.of(prediction)
+    return ForecastOut.of(prediction, history=call.options.history)
