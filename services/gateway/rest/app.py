@@ -2,7 +2,7 @@
 
 from fastapi import Depends, FastAPI
 
-from services.gateway.rest import backtests, forecasts, health, keys, models, tokens, users
+from services.gateway.rest import backtests, forecasts, health, keys, models, page_files, tokens, users
 from services.gateway.rest.described import describe
 from services.gateway.rest.docs import add_docs
 from services.gateway.rest.problems import answer_problems
@@ -24,7 +24,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         dependencies=[Depends(guard)],
     )
     app.state.gateway = gateway
-    for part in (tokens, keys, forecasts, backtests, models, users, health):
+    for part in (tokens, keys, forecasts, backtests, models, users, health, page_files):
         app.include_router(part.router)
     if docs:
         add_docs(app, "/docs")
