@@ -33,6 +33,10 @@ _PREDICTION, _MODELS = "/tensorflow.serving.PredictionService", "/tensorflow.ser
 _REFLECTION = "/grpc.reflection.v1alpha.ServerReflection"
 
 RULES: dict[str, Rule] = {
+    "GET /": _OPEN,
+    "HEAD /": _OPEN,
+    "GET /page/{file}": _OPEN,
+    "HEAD /page/{file}": _OPEN,
     "POST /token": _OPEN,
     "POST /v1/password": _OPEN,
     "GET /livez": _OPEN,

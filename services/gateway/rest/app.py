@@ -2,7 +2,17 @@
 
 from fastapi import Depends, FastAPI
 
-from services.gateway.rest import backtests, forecasts, health, keys, models, timeseries, tokens, users
+from services.gateway.rest import (
+    backtests,
+    forecasts,
+    health,
+    keys,
+    models,
+    page_files,
+    timeseries,
+    tokens,
+    users,
+)
 from services.gateway.rest.described import describe
 from services.gateway.rest.docs import add_docs
 from services.gateway.rest.problems import answer_problems
@@ -26,7 +36,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         dependencies=[Depends(guard)],
     )
     app.state.gateway = gateway
-    for part in (tokens, keys, forecasts, timeseries, backtests, models, users, health):
+    for part in (tokens, keys, forecasts, timeseries, backtests, models, users, health, page_files):
         app.include_router(part.router)
     if docs:
         add_docs(app, "/docs")

@@ -1,7 +1,8 @@
 """The calls that forecast: the thesis' own, and the full one."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -10,7 +11,7 @@ from services.gateway.rest import uploads
 from services.gateway.rest.accept import VARIES, best_of
 from services.gateway.rest.options import described, options_of
 from services.gateway.rest.schemas.forecasts import ForecastOut
-from services.gateway.rest.schemas.histories import ForecastOptions
+from services.gateway.rest.schemas.histories import ForecastOptions, FullOptions
 from services.gateway.rest.schemas.problems import Problem
 from services.gateway.rest.security import deadline_of, gateway_of
 from services.gateway.rest.tables import AS_CSV, table
@@ -22,26 +23,31 @@ router = APIRouter(
 )
 
 
+Options = TypeVar("Options", bound=ForecastOptions)
+
+
 @dataclass(frozen=True)
-class Call:
+class Call(Generic[Options]):
     """A forecast that is asked for."""
 
     gateway: Gateway
     request: Request
-    options: ForecastOptions
+    options: Options
     deadline: Deadline
 
 
-async def _call(request: Request) -> Call:
-    return Call(gateway_of(request), request, options_of(request, _USUAL), deadline_of(request))
+def _call(usual: Options) -> Callable[[Request], Awaitable[Call[Options]]]:
+    async def call(request: Request) -> Call[Options]:
+        return Call(gateway_of(request), request, options_of(request, usual), deadline_of(request))
+
+    return call
 
 
-_USUAL = ForecastOptions()
-
-TheCall = Annotated[Call, Depends(_call)]
+TheCall = Annotated[Call[ForecastOptions], Depends(_call(ForecastOptions()))]
+TheFullCall = Annotated[Call[FullOptions], Depends(_call(FullOptions()))]
 
 _UPLOAD_ONLY = described(ForecastOptions, uploads.UPLOAD)
-_ANY_HISTORY = described(ForecastOptions, uploads.ANY_HISTORY)
+_ANY_HISTORY = described(FullOptions, uploads.ANY_HISTORY)
 
 
 @router.post("/predict/{model}", openapi_extra=_UPLOAD_ONLY)
@@ -56,7 +62,7 @@ async def predict_by_default(call: TheCall) -> list[float]:
     return await _predict(call.gateway.settings.default_model, call)
 
 
-async def _predict(model: str, call: Call) -> list[float]:
+async def _predict(model: str, call: Call[ForecastOptions]) -> list[float]:
     call.gateway.models.state(model)
     file = await uploads.read_upload(call.request, call.gateway.settings.max_upload_bytes, call.options)
     prediction = await call.gateway.predictor.predict(model, file, call.deadline)
@@ -69,7 +75,7 @@ async def _predict(model: str, call: Call) -> list[float]:
     responses={200: {"content": AS_CSV}, 406: {"model": Problem}},
     openapi_extra=_ANY_HISTORY,
 )
-async def forecast(model: str, call: TheCall, response: Response) -> ForecastOut | Response:
+async def forecast(model: str, call: TheFullCall, response: Response) -> ForecastOut | Response:
     """The next steps with times and intervals, from a meter file, a CSV body or a JSON series.
 
     Answers JSON, or CSV where `Accept` asks for it.
@@ -81,4 +87,4 @@ async def forecast(model: str, call: TheCall, response: Response) -> ForecastOut
     if answered == uploads.CSV:
         return table(prediction)
     response.headers.update(VARIES)
-    return ForecastOut.of(prediction)
+    return ForecastOut.of(prediction, history=call.options.history)

@@ -53,7 +53,11 @@ class ForecastServicer(ForecastServiceServicer):
         """Forecast the steps that follow a history; the caller's deadline wins where it is shorter."""
         history = _history(request, self._gateway.settings.max_upload_bytes)
         deadline = deadline_of(context, self._gateway.settings.timeout_s)
-        return _response(await self._gateway.predictor.predict(request.model, history, deadline))
+        prediction = await self._gateway.predictor.predict(request.model, history, deadline)
+        response = _response(prediction)
+        if request.with_history:
+            response.history.CopyFrom(_series(prediction))
+        return response
 
     async def ForecastStream(
         self, requests: AsyncIterator[pb.ForecastStreamRequest], _context: Context
@@ -90,6 +94,8 @@ async def _meters(requests: AsyncIterator[pb.ForecastStreamRequest], limit: int)
         try:
             if len(request.id.encode()) > _MAX_ID_BYTES:
                 raise InvalidRequestError(f"id is over the limit of {_MAX_ID_BYTES} bytes")
+            if request.request.with_history:
+                raise InvalidRequestError("with_history: of Forecast alone, not of a stream")
             history = _history(request.request, limit)
         except ServiceError as error:
             history = error
@@ -179,6 +185,10 @@ def _response(prediction: Prediction) -> pb.ForecastResponse:
         fallback_reason=prediction.fallback_reason or "",
         time_zone=prediction.model.spec.time_zone,
     )
+
+
+def _series(prediction: Prediction) -> pb.LoadSeries:
+    return pb.LoadSeries(start=_stamp(prediction.forecast.data_from), kw=prediction.window.load.kw.tolist())
 
 
 def _repair(repair: Repair) -> pb.Repair:

@@ -61,10 +61,15 @@ class ForecastRequest(_message.Message):
     FILE_FIELD_NUMBER: _builtins.int
     GAPS_FIELD_NUMBER: _builtins.int
     FALLBACK_FIELD_NUMBER: _builtins.int
+    WITH_HISTORY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model, e.g. "gru". Required."""
     fallback: Global___Fallback.ValueType
     """What is answered where the meter is at fault."""
+    with_history: _builtins.bool
+    """Whether the answer has the load that the forecast was computed from. Forecast alone: of a stream's many
+    meters it would be most of what is sent, so there it is INVALID_ARGUMENT.
+    """
     @_builtins.property
     def series(self) -> Global___LoadSeries: ...
     @_builtins.property
@@ -83,10 +88,11 @@ class ForecastRequest(_message.Message):
         file: Global___MeterFile | None = ...,
         gaps: Global___GapPolicy | None = ...,
         fallback: Global___Fallback.ValueType = ...,
+        with_history: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "gaps", b"gaps", "history", b"history", "series", b"series"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback", b"fallback", "file", b"file", "gaps", b"gaps", "history", b"history", "model", b"model", "series", b"series"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback", b"fallback", "file", b"file", "gaps", b"gaps", "history", b"history", "model", b"model", "series", b"series", "with_history", b"with_history"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_history: _TypeAlias = _typing.Literal["series", "file"]  # noqa: Y015
     _WhichOneofArgType_history: _TypeAlias = _typing.Literal["history", b"history"]  # noqa: Y015
@@ -310,6 +316,7 @@ class ForecastResponse(_message.Message):
     WARNINGS_FIELD_NUMBER: _builtins.int
     FALLBACK_REASON_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model and the version that computed this answer; of a fallback, those that would have."""
     model_version: _builtins.int
@@ -339,6 +346,12 @@ class ForecastResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
         """What looks like a meter at fault, 20 at most."""
 
+    @_builtins.property
+    def history(self) -> Global___LoadSeries:
+        """What was forecast from, from data_from to data_until, with gaps filled; unset unless asked for. NaN where a
+        value is missing or at fault, which is so of a fallback alone.
+        """
+
     def __init__(
         self,
         *,
@@ -352,10 +365,11 @@ class ForecastResponse(_message.Message):
         warnings: _abc.Iterable[Global___Warning] | None = ...,
         fallback_reason: _builtins.str = ...,
         time_zone: _builtins.str = ...,
+        history: Global___LoadSeries | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_until", b"data_until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_until", b"data_until", "history", b"history"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_until", b"data_until", "fallback_reason", b"fallback_reason", "model", b"model", "model_version", b"model_version", "repaired", b"repaired", "steps", b"steps", "time_zone", b"time_zone", "unit", b"unit", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_from", b"data_from", "data_until", b"data_until", "fallback_reason", b"fallback_reason", "history", b"history", "model", b"model", "model_version", b"model_version", "repaired", b"repaired", "steps", b"steps", "time_zone", b"time_zone", "unit", b"unit", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

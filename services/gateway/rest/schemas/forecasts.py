@@ -1,5 +1,6 @@
 """Forecasts, and what they were made of."""
 
+import math
 from typing import Literal, Self
 
 from pydantic import (
@@ -43,6 +44,25 @@ class RepairOut(BaseModel):
     method: Literal["linear"] = "linear"
 
 
+class HistoryOut(BaseModel):
+    """The load that a forecast was computed from: one value per step, evenly spaced."""
+
+    start: AwareDatetime = Field(description="Start of the first step.")
+    kw: list[float | None] = Field(
+        description="Mean power per step, kW, oldest first, with gaps filled; null where a value is "
+        "missing or at fault, which is so of a fallback alone."
+    )
+
+    @classmethod
+    def of(cls, prediction: Prediction) -> Self:
+        """Say what a prediction was made from."""
+        loads_kw = prediction.window.load.kw.tolist()
+        return cls(
+            start=prediction.forecast.data_from,
+            kw=[None if math.isnan(load_kw) else load_kw for load_kw in loads_kw],
+        )
+
+
 class ForecastOut(BaseModel):
     """A forecast, and what it was made of."""
 
@@ -67,10 +87,13 @@ class ForecastOut(BaseModel):
         description="Why this is a fallback and not the model's forecast: the rule that was broken (gap, "
         "flat or range), a colon, and what is wrong in words; null where the model answered."
     )
+    history: HistoryOut | None = Field(
+        description="What was forecast from, from data_from to data_until; null unless asked for."
+    )
 
     @classmethod
-    def of(cls, prediction: Prediction) -> Self:
-        """Say a prediction."""
+    def of(cls, prediction: Prediction, *, history: bool = False) -> Self:
+        """Say a prediction, with its history or without."""
         spec, forecast, window = prediction.model.spec, prediction.forecast, prediction.window
         return cls(
             model=prediction.model.name,
@@ -98,4 +121,5 @@ class ForecastOut(BaseModel):
             ],
             warnings=[ViolationOut.of(warning) for warning in window.warnings],
             fallback_reason=prediction.fallback_reason,
+            history=HistoryOut.of(prediction) if history else None,
         )

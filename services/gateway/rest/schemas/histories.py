@@ -126,3 +126,11 @@ class ForecastOptions(FileOptions):
         if self.gaps == "reject" and self.fallback == "none":
             return STRICT
         return Tolerance(self.max_gap_steps if self.gaps == "linear" else 0, self.fallback != "none")
+
+
+class FullOptions(ForecastOptions):
+    """Options of the full call."""
+
+    history: bool = Field(
+        default=False, description="Whether the answer has the load that the forecast was computed from."
+    )
