@@ -7,6 +7,7 @@ from typing import Annotated, Generic, TypeVar
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.core.deadline import Deadline
+from services.core.errors import InvalidRequestError
 from services.gateway.rest import uploads
 from services.gateway.rest.accept import VARIES, best_of
 from services.gateway.rest.options import described, options_of
@@ -82,6 +83,8 @@ async def forecast(model: str, call: TheFullCall, response: Response) -> Forecas
     """
     call.gateway.models.state(model)
     answered = best_of(call.request, (uploads.JSON, uploads.CSV))
+    if answered == uploads.CSV and call.options.history:
+        raise InvalidRequestError("history: an answer in CSV has no place for it; ask for application/json")
     history = await uploads.read_history(call.request, call.gateway.settings.max_upload_bytes, call.options)
     prediction = await call.gateway.predictor.predict(model, history, call.deadline)
     if answered == uploads.CSV:

@@ -105,6 +105,12 @@ def test_errors_stay_problem_documents(ask, running):
     assert running.https.post(PATH, headers={"Accept": "text/csv"}).status_code == 401
 
 
+def test_it_has_no_place_for_the_history(ask):
+    answer = ask("text/csv", history="true")
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("history: ")
+
+
 def test_a_fallback_has_no_bounds_but_their_columns(ask):
     frozen = csv_of(quarter_hours(680), frozen_kw(680))
     answer = ask("text/csv", frozen, fallback="seasonal_naive")

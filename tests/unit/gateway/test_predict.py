@@ -192,7 +192,7 @@ async def test_a_large_file_is_read_without_holding_up_the_others():
     async def tick():
         nonlocal ticks
         while True:
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.0005)  # reading takes some 10 ms
             ticks += 1
 
     ticking = asyncio.create_task(tick())

@@ -132,5 +132,6 @@ class FullOptions(ForecastOptions):
     """Options of the full call."""
 
     history: bool = Field(
-        default=False, description="Whether the answer has the load that the forecast was computed from."
+        default=False,
+        description="Whether the answer has the load that the forecast was computed from; refused with CSV.",
     )
