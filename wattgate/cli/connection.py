@@ -78,23 +78,27 @@ def find_gateway(server: str | None, ca_file: Path | None, settings: Settings | 
     """
     settings = settings or read_settings()
     ca_file = ca_file or (Path(settings.ca_file).expanduser() if settings.ca_file else None)
-    if server or settings.server:
-        named_by = "an option or the environment" if server else "the config file"
-        gateway = _named(server or settings.server or "", settings, ca_file, named_by)
-    elif DEMO.exists():
-        gateway = _of_this_folder(settings)
-    elif kept := logins():
-        gateway = _named(kept[-1].server, settings, ca_file, "the last login")
-    else:
-        raise typer.BadParameter(
-            "no gateway is named and none runs here: log in to one (wattgate login), name one (--server, "
-            "WATTGATE_SERVER or the config file), or start one: wattgate serve"
-        )
     try:
+        gateway = _found(server, ca_file, settings)
         gateway.client().close()
     except (OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     return gateway
+
+
+def _found(server: str | None, ca_file: Path | None, settings: Settings) -> Gateway:
+    if server:
+        return _named(server, settings, ca_file, "an option or the environment")
+    if settings.server:
+        return _named(settings.server, settings, ca_file, "the config file")
+    if DEMO.exists():
+        return _of_this_folder(settings)
+    if kept := logins():
+        return _named(kept[-1].server, settings, ca_file, "the last login")
+    raise typer.BadParameter(
+        "no gateway is named and none runs here: log in to one (wattgate login), name one (--server, "
+        "WATTGATE_SERVER or the config file), or start one: wattgate serve"
+    )
 
 
 def _named(server: str, settings: Settings, ca_file: Path | None, named_by: str) -> Gateway:
@@ -102,7 +106,8 @@ def _named(server: str, settings: Settings, ca_file: Path | None, named_by: str)
     login = login_of(server)
     if ca_file is None and login and login.ca_file:
         ca_file = Path(login.ca_file)
-    grpc = settings.grpc or f"{urlsplit(server).hostname}:{_GRPC_PORT}"
+    host = urlsplit(server).hostname or ""
+    grpc = settings.grpc or f"{f'[{host}]' if ':' in host else host}:{_GRPC_PORT}"
     if token := os.environ.get(_TOKEN, "").strip():
         return Gateway(server, grpc, ca_file, named_by, token)
     kept = None if login is None or login.has_run_out else login.access_token
@@ -167,11 +172,11 @@ def log_in(gateway: Gateway, username: str, password: str) -> Gateway:
     return replace(gateway, token=token.access_token, login=login, password=(username, password))
 
 
-def served(gateway: Gateway, timeout_s: float = 10.0) -> ModelList:
+def served(gateway: Gateway) -> ModelList:
     """What it serves."""
 
     def ask(gateway: Gateway) -> ModelList:
-        with gateway.client(timeout_s=timeout_s) as client:
+        with gateway.client() as client:
             return client.models()
 
     return call(gateway, ask)

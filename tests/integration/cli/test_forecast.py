@@ -145,6 +145,7 @@ def test_what_was_filled_and_what_fell_back_is_said_below_the_table(known, tmp_p
         (("--max-gap-steps", "97"), "96"),
         ((*["x"] * 12, "--plot", "p.png"), "too many for one plot"),
         (("--server", "http://localhost"), "begins with https://"),
+        (("--server", "https://[::1"), "Invalid IPv6 URL"),
     ],
 )
 def test_what_is_no_command_is_said_to_be_none(person, arguments, says):
