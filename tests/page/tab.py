@@ -155,7 +155,9 @@ class Tab:
         )
 
     def is_wider_than_its_window(self) -> bool:
-        return self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        # Not innerWidth: a phone zooms out until it has all of a page.
+        width = self.page.evaluate("document.documentElement.scrollWidth")
+        return width > self.page.viewport_size["width"]
 
     def shoot(self, name: str) -> None:
         """Keep what it looks like."""

@@ -2,7 +2,14 @@
 
 /** @typedef {{level: number, lower_kw: number, upper_kw: number}} Interval */
 /** @typedef {{valid_from: string, valid_to: string, kw: number, intervals: Interval[]}} Step */
-/** @typedef {{rule: string, row: number | null, line: number | null, column: string | null, message: string}} Violation */
+/**
+ * @typedef {object} Violation
+ * @property {string} rule
+ * @property {number | null} row
+ * @property {number | null} line
+ * @property {string | null} column
+ * @property {string} message
+ */
 /** @typedef {{from: string, until: string, steps: number, method: string}} Repair */
 /**
  * @typedef {object} Forecast
@@ -17,8 +24,22 @@
  * @property {string | null} fallback_reason
  * @property {{start: string, kw: (number | null)[]}} history
  */
-/** @typedef {{mae_kw: number, rmse_kw: number, naive_mae_kw: Record<string, number>, data_from: string, data_until: string}} Training */
-/** @typedef {{name: string, state: string, reason: string | null, version: {version: number, window: number, horizon: number, time_zone: string, training: Training} | null}} Model */
+/**
+ * @typedef {object} Training
+ * @property {string} data_from
+ * @property {string} data_until
+ * @property {number} mae_kw
+ * @property {Record<string, number>} naive_mae_kw
+ */
+/** @typedef {{version: number, time_zone: string, training: Training}} Version */
+/** @typedef {{name: string, state: string, reason: string | null, version: Version | null}} Model */
+/**
+ * @typedef {object} StepScore
+ * @property {number} step
+ * @property {number} mae_kw
+ * @property {number | null} coverage_80
+ * @property {number | null} coverage_95
+ */
 /**
  * @typedef {object} Backtest
  * @property {number} model_version
@@ -31,7 +52,7 @@
  * @property {number | null} coverage_80
  * @property {number | null} coverage_95
  * @property {Record<string, {mae_kw: number, rmse_kw: number, skill: number}>} naive
- * @property {{step: number, mae_kw: number, coverage_80: number | null, coverage_95: number | null}[]} by_step
+ * @property {StepScore[]} by_step
  */
 
 const QUICK_MS = 20_000;

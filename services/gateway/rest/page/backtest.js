@@ -55,8 +55,8 @@ async function run(model, zone, file) {
 }
 
 /**
- * From one forecast to the next, so that there are not too many. Never a divisor of the day: all of them would be
- * of the same few times of it.
+ * From one forecast to the next, so that there are not too many. Never one that shares a divisor with the
+ * day: all of them would be of the same few times of it.
  * @param {number} rows
  */
 export function strideOf(rows) {
@@ -91,7 +91,13 @@ function said(found, model, zone) {
   byStep.classList.add("by-step");
   return [
     element("h3", { tabIndex: -1 }, `Off by ${say(found.mae_kw)} kW on average`),
-    element("p", {}, `${whole(found.windows)} forecasts from ${from} to ${until}${every}, by version ${found.model_version}. Large errors weigh more in the root mean square: ${say(found.rmse_kw)} kW.`),
+    element(
+      "p",
+      {},
+      `${whole(found.windows)} forecasts from ${from} to ${until}${every}, `,
+      `by version ${found.model_version}. `,
+      `Large errors weigh more in the root mean square: ${say(found.rmse_kw)} kW.`,
+    ),
     errorTable("Mean absolute error on this file", model, found.mae_kw, naive),
     scrolling("Errors by how far ahead", byStep),
   ];

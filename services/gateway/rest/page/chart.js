@@ -13,13 +13,19 @@ const ZOOM = 1.6;
 const colour = (/** @type {string} */ name) => () =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+/**
+ * @typedef {object} Told what is to be told of what people do with it
+ * @property {(quarter: import("./curves.js").Quarter | null, byKeyboard: boolean) => void} read
+ * @property {(isZoomed: boolean) => void} zoomed
+ */
+
 /** A load and its forecast, drawn. */
 export class Chart {
   /**
    * @param {HTMLElement} holder
    * @param {import("./curves.js").Quarter[]} quarters
    * @param {import("./times.js").Clock} clock
-   * @param {{read: (quarter: import("./curves.js").Quarter | null, byKeyboard: boolean) => void, zoomed: (isZoomed: boolean) => void}} told
+   * @param {Told} told
    */
   constructor(holder, quarters, clock, told) {
     this.quarters = quarters;
@@ -90,8 +96,18 @@ export class Chart {
       ms: 1e-3,
       tzDate: (/** @type {number} */ s) => uPlot.tzDate(new Date(s * 1000), clock.zone),
       legend: { show: false },
-      cursor: { y: false, points: { show: false }, drag: { x: true, y: false }, bind: { dblclick: () => null } },
-      scales: { x: { range: (/** @type {any} */ _plot, /** @type {number} */ min, /** @type {number} */ max) => this.#within(min, max) } },
+      cursor: {
+        y: false,
+        points: { show: false },
+        drag: { x: true, y: false },
+        bind: { dblclick: () => null },
+      },
+      scales: {
+        x: {
+          range: (/** @type {any} */ _plot, /** @type {number} */ min, /** @type {number} */ max) =>
+            this.#within(min, max),
+        },
+      },
       series: [
         {},
         ...bounds.map((bound) => ({ ...bound, points: { show: false } })),
@@ -108,7 +124,8 @@ export class Chart {
           ticks: { stroke: colour("grid"), width: 1, size: 5 },
           size: 32,
           space: 64,
-          values: (/** @type {any} */ _plot, /** @type {number[]} */ splits) => splits.map((s) => tick(s * 1000, clock)),
+          values: (/** @type {any} */ _plot, /** @type {number[]} */ splits) =>
+            splits.map((s) => tick(s * 1000, clock)),
         },
         {
           stroke: colour("muted"),
@@ -173,7 +190,10 @@ export class Chart {
   /** @param {number} left px of the plot; below 0 where the mouse has left it */
   #readAt(left) {
     const ms = left < 0 ? -1 : this.plot.posToVal(left, "x") * 1000;
-    this.#read(this.quarters.findIndex(({ from, to }) => from <= ms && ms < to), false);
+    this.#read(
+      this.quarters.findIndex(({ from, to }) => from <= ms && ms < to),
+      false,
+    );
   }
 
   /**

@@ -35,7 +35,12 @@ export function element(name, properties = {}, ...children) {
 export function table(caption, columns, rows, into = element("table")) {
   const head = element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, name)));
   const body = rows.map(([first, ...cells]) =>
-    element("tr", {}, element("th", { scope: "row" }, first), ...cells.map((cell) => element("td", {}, cell))),
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, first),
+      ...cells.map((cell) => element("td", {}, cell)),
+    ),
   );
   into.replaceChildren(
     element("caption", {}, caption),

@@ -54,7 +54,12 @@ export function save(content, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** @typedef {{title: string, about: string, legend: [string, string][]}} Words the legend: names of colours, and words */
+/**
+ * @typedef {object} Words
+ * @property {string} title
+ * @property {string} about
+ * @property {[string, string][]} legend names of colours, and words
+ */
 
 /**
  * The chart as a picture that explains itself.

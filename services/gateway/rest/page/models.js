@@ -35,12 +35,18 @@ export function offer(models) {
   select.replaceChildren(
     ...models.map(({ name, state }) => {
       const isThere = state === "available";
-      return element("option", { value: name, disabled: !isThere }, isThere ? name : `${name} (not available)`);
+      return element(
+        "option",
+        { value: name, disabled: !isThere },
+        isThere ? name : `${name} (not available)`,
+      );
     }),
   );
   const names = models.filter((model) => model.state === "available").map((model) => model.name);
   select.value = names.includes(before) ? before : (names[0] ?? "");
-  byId("model-about").textContent = names.length ? "" : `No model is available: ${models[0]?.reason ?? "none is served"}.`;
+  byId("model-about").textContent = names.length
+    ? ""
+    : `No model is available: ${models[0]?.reason ?? "none is served"}.`;
 }
 
 /**
@@ -57,7 +63,8 @@ export function describe({ state, reason, version }) {
   const say = powers([mae_kw]);
   const best = Math.min(...Object.values(naive_mae_kw));
   const saved = best > 0 ? `, ${percent(1 - mae_kw / best)} less than the best forecast without a model` : "";
-  about.textContent = `Version ${version.version}. Off by ${say(mae_kw)} kW on average in its test weeks${saved}.`;
+  const error = `Off by ${say(mae_kw)} kW on average in its test weeks${saved}.`;
+  about.textContent = `Version ${version.version}. ${error}`;
 }
 
 /**
@@ -75,7 +82,8 @@ export function scoreOf({ name, version }) {
     element(
       "p",
       {},
-      `Version ${version.version} of ${name} was trained on loads from ${from} to ${until}. On weeks it had not seen it was off by this much on average:`,
+      `Version ${version.version} of ${name} was trained on loads from ${from} to ${until}. `,
+      "On weeks it had not seen it was off by this much on average:",
     ),
     errorTable("Mean absolute error in its test weeks", name, training.mae_kw, training.naive_mae_kw),
   ];

@@ -41,14 +41,17 @@ export function showResult(answer, file) {
   const shown = new Shown(answer, quarters, next);
   const title = shown.span(next[0].from, next[next.length - 1].to);
   const made = answer.fallback_reason ? "Last week’s load in place of" : "Forecast by";
-  const about = `${made} ${answer.model}, version ${answer.model_version}, from ${file.name}. Times of ${shown.clock.zone}.`;
+  const model = `${answer.model}, version ${answer.model_version}`;
+  const about = `${made} ${model}, from ${file.name}. Times of ${shown.clock.zone}.`;
   byId("result-title").textContent = title;
   byId("result-about").textContent = about;
   byId("notices").replaceChildren(...notices(answer, shown));
   byId("figures").replaceChildren(...figures(next, shown));
   const legend = legendOf(quarters);
   byId("legend").replaceChildren(
-    ...legend.map(([name, words]) => element("li", {}, element("span", { className: `swatch ${name}` }), words)),
+    ...legend.map(([name, words]) =>
+      element("li", {}, element("span", { className: `swatch ${name}` }), words),
+    ),
   );
   table(shown.caption, shown.columns, shown.rows, byId("table"));
   byId("result").hidden = false;
@@ -85,12 +88,15 @@ class Shown {
    */
   span(from, to) {
     const isOneDay = this.clock.day(from) === this.clock.day(to);
-    return `${this.clock.day(from)}, ${this.clock.time(from)} to ${isOneDay ? "" : `${this.clock.shortDay(to)}, `}${this.clock.time(to)}`;
+    const otherDay = isOneDay ? "" : `${this.clock.shortDay(to)}, `;
+    return `${this.clock.day(from)}, ${this.clock.time(from)} to ${otherDay}${this.clock.time(to)}`;
   }
 
   get caption() {
     const [narrow] = this.levels;
-    const ranges = narrow ? ` Of 100 outcomes about ${narrow * 100} fall within the ${percent(narrow)} range.` : "";
+    const ranges = narrow
+      ? ` Of 100 outcomes about ${narrow * 100} fall within the ${percent(narrow)} range.`
+      : "";
     return `Mean power per quarter-hour, times of ${this.clock.zone}.${ranges}`;
   }
 
@@ -115,7 +121,11 @@ class Shown {
   read(quarter) {
     const value = quarter.kw === null ? "no value" : `${this.kw(quarter.kw)} kW`;
     const ranges = quarter.intervals.map((interval) => `${percent(interval.level)}: ${this.range(interval)}`);
-    return [`${this.clock.shortDay(quarter.from)}, ${this.hours(quarter)}`, `${value} ${KINDS[quarter.kind]}`, ...ranges].join(" · ");
+    return [
+      `${this.clock.shortDay(quarter.from)}, ${this.hours(quarter)}`,
+      `${value} ${KINDS[quarter.kind]}`,
+      ...ranges,
+    ].join(" · ");
   }
 }
 
@@ -127,14 +137,25 @@ function notices({ fallback_reason, warnings, repaired }, shown) {
   const made = [];
   if (fallback_reason) {
     const [, why] = fallback_reason.split(/: (.*)/s);
-    made.push(notice("This is not the model’s forecast", [`The meter is at fault, so this is the load of the same time last week. ${sentence(why ?? fallback_reason)}`]));
+    made.push(
+      notice("This is not the model’s forecast", [
+        "The meter is at fault, so this is the load of the same time last week, or else of yesterday. " +
+          sentence(why ?? fallback_reason),
+      ]),
+    );
   }
   if (warnings.length) {
-    const said = warnings.map(({ row, line, message }) => `${row ? `Row ${row}${line ? ` (line ${line})` : ""}: ` : ""}${sentence(message)}`);
+    const said = warnings.map(
+      ({ row, line, message }) =>
+        `${row ? `Row ${row}${line ? ` (line ${line})` : ""}: ` : ""}${sentence(message)}`,
+    );
     made.push(notice("The meter may be at fault", said));
   }
   if (repaired.length) {
-    const said = repaired.map(({ from, until, steps }) => `${shown.span(Date.parse(from), Date.parse(until))}: ${steps} ${steps === 1 ? "quarter-hour" : "quarter-hours"}, along a straight line.`);
+    const said = repaired.map(({ from, until, steps }) => {
+      const count = steps === 1 ? "one quarter-hour" : `${steps} quarter-hours`;
+      return `${shown.span(Date.parse(from), Date.parse(until))}: ${count}, along a straight line.`;
+    });
     made.push(notice("Gaps were filled", said));
   }
   return made;
@@ -145,7 +166,10 @@ function notices({ fallback_reason, warnings, repaired }, shown) {
  * @param {string[]} lines
  */
 function notice(title, lines) {
-  const said = lines.length > 1 ? element("ul", {}, ...lines.map((line) => element("li", {}, line))) : element("p", {}, lines[0]);
+  const said =
+    lines.length > 1
+      ? element("ul", {}, ...lines.map((line) => element("li", {}, line)))
+      : element("p", {}, lines[0]);
   return element("section", { className: "notice" }, element("h3", {}, title), said);
 }
 
@@ -163,7 +187,13 @@ function figures(next, shown) {
     ["Highest", highest.kw, shown.hours(highest)],
     ["Lowest", lowest.kw, shown.hours(lowest)],
   ]).map(([name, kw, when]) =>
-    element("div", {}, element("dt", {}, name), element("dd", {}, element("b", {}, shown.kw(kw)), " kW"), element("dd", { className: "when" }, when)),
+    element(
+      "div",
+      {},
+      element("dt", {}, name),
+      element("dd", {}, element("b", {}, shown.kw(kw)), " kW"),
+      element("dd", { className: "when" }, when),
+    ),
   );
 }
 
@@ -179,7 +209,9 @@ function legendOf(quarters) {
     ["past", "Measured"],
     ...(kinds.has("filled") ? [/** @type {[string, string]} */ (["filled", "Filled gap"])] : []),
     ["next", "Forecast"],
-    ...levels.map((level) => /** @type {[string, string]} */ ([bandColour(level), `${percent(level)} range`])),
+    ...levels.map(
+      (level) => /** @type {[string, string]} */ ([bandColour(level), `${percent(level)} range`]),
+    ),
   ];
 }
 
@@ -205,7 +237,9 @@ function draw(quarters, shown) {
   const [first, last] = [quarters[0], quarters[quarters.length - 1]];
   holder.setAttribute("aria-label", `Load and forecast, ${shown.span(first.from, last.to)}`);
   reset.onclick = () => drawn.reset();
-  const buttons = VIEWS.map(([name, past]) => element("button", { type: "button", onclick: () => view(name, past) }, name));
+  const buttons = VIEWS.map(([name, past]) =>
+    element("button", { type: "button", onclick: () => view(name, past) }, name),
+  );
   byId("views").replaceChildren(...buttons);
   /** @param {string} name @param {number} past */
   const view = (name, past) => {
@@ -229,9 +263,12 @@ function offer(answer, fileName, words) {
       await navigator.clipboard.writeText(textOf(rows, "\t"));
       status.textContent = "The table is in the clipboard.";
     } catch {
-      status.textContent = "The browser does not let this page copy: mark the table and copy it, or take the CSV.";
+      status.textContent =
+        "The browser does not let this page copy: mark the table and copy it, or take the CSV.";
     }
   };
-  byId("csv").onclick = () => save(new Blob([textOf(rows, ",")], { type: "text/csv" }), nameOf(answer, fileName, "csv"));
-  byId("png").onclick = async () => chart && save(await picture(chart.canvas, words), nameOf(answer, fileName, "png"));
+  byId("csv").onclick = () =>
+    save(new Blob([textOf(rows, ",")], { type: "text/csv" }), nameOf(answer, fileName, "csv"));
+  byId("png").onclick = async () =>
+    chart && save(await picture(chart.canvas, words), nameOf(answer, fileName, "png"));
 }

@@ -7,11 +7,19 @@ const KEPT = "Your file and your choices are kept.";
 
 /** What can be done about a file, by the rule that it breaks. */
 const ABOUT_FILES = {
-  gap: "Under “What the file does not say” missing quarter-hours can be filled, or last week’s load be taken for an answer.",
-  header: "If the load is in another column, name that under “What the file does not say”; there energies in kWh can be declared, too.",
+  gap:
+    "Under “What the file does not say” missing quarter-hours can be filled, or last week’s load be taken " +
+    "for an answer.",
+  header:
+    "If the load is in another column, name that under “What the file does not say”; there energies in kWh " +
+    "can be declared, too.",
   clock_change: "Say under “What the file does not say” in which time zone its times are.",
-  duplicate: "If it is the hour that an autumn’s clock shows twice, say under “What the file does not say” which time zone its times are in.",
-  value: "Mend these cells and drop the file anew. Rows that have no value may be left out: missing quarter-hours can be filled.",
+  duplicate:
+    "If it is the hour that an autumn’s clock shows twice, say under “What the file does not say” which " +
+    "time zone its times are in.",
+  value:
+    "Mend these cells and drop the file anew. Rows that have no value may be left out: missing " +
+    "quarter-hours can be filled.",
   time: "Mend these times and drop the file anew.",
   columns: "Mend these rows and drop the file anew.",
   order: "Sort the rows, oldest first, and drop the file anew.",
@@ -38,33 +46,53 @@ export function inWords(error) {
  * @returns {{title: string, advice?: string}}
  */
 function said(problem) {
-  const again = problem.retryAfterS ? `Try again in ${duration(problem.retryAfterS)}.` : "Try again in a while.";
+  const again = problem.retryAfterS
+    ? `Try again in ${duration(problem.retryAfterS)}.`
+    : "Try again in a while.";
   switch (problem.status) {
     case 0:
       return problem.reason === "TIMEOUT"
-        ? { title: "No answer has come in time.", advice: `Try again, with fewer rows if the line is slow. ${KEPT}` }
-        : { title: "The gateway cannot be reached.", advice: `See whether your network or VPN is up, then try again. ${KEPT}` };
+        ? {
+            title: "No answer has come in time.",
+            advice: `Try again, with fewer rows if the line is slow. ${KEPT}`,
+          }
+        : {
+            title: "The gateway cannot be reached.",
+            advice: `See whether your network or VPN is up, then try again. ${KEPT}`,
+          };
     case 400:
     case 401:
       return { title: "" };
     case 403:
-      return { title: "Your account may not do this.", advice: "Ask whoever runs this gateway for the right to." };
+      return {
+        title: "Your account may not do this.",
+        advice: "Ask whoever runs this gateway for the right to.",
+      };
     case 404:
       return { title: "This model is not served.", advice: "Choose another one." };
     case 413:
-      return { title: "The file is too large.", advice: "Export its newest weeks alone: one week is enough for a forecast." };
+      return {
+        title: "The file is too large.",
+        advice: "Export its newest weeks alone: one week is enough for a forecast.",
+      };
     case 422:
       return { title: "The file cannot be forecast from as it is.", advice: aboutFile(problem) };
     case 429:
       return { title: "Not just now.", advice: `${again} ${KEPT}` };
     case 502:
-      return { title: "The model has failed.", advice: "Choose another one, or tell whoever runs this gateway." };
+      return {
+        title: "The model has failed.",
+        advice: "Choose another one, or tell whoever runs this gateway.",
+      };
     case 503:
       return { title: "The forecasts are out of service for the moment.", advice: `${again} ${KEPT}` };
     case 504:
       return { title: "The answer took too long.", advice: `${again} ${KEPT}` };
     default:
-      return { title: "Something went wrong.", advice: "Try again; if it stays so, tell whoever runs this gateway." };
+      return {
+        title: "Something went wrong.",
+        advice: "Try again; if it stays so, tell whoever runs this gateway.",
+      };
   }
 }
 
