@@ -2,17 +2,21 @@
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.data import BERLIN
+from tests.data import BERLIN, REPOSITORY, csv_of, plausible_kw
 
 HOUR = timedelta(hours=1)
 MEAN_KW, STD_KW = 160.0, 45.0
+SUNDAY = datetime(2024, 6, 2, 7, tzinfo=UTC)
+"""Where the files begin that end on a weekend."""
 
 HOURLY: dict[str, Any] = {
     "resolution": "PT1H",
@@ -77,3 +81,36 @@ def describe(file: Path, description: dict[str, Any], **changes: Any) -> Path:
 
 def hours(count: int, start: datetime) -> list[datetime]:
     return [start + i * HOUR for i in range(count)]
+
+
+def hourly_file(
+    times: Sequence[datetime] | None = None, kw: Sequence[float] | None = None, **dialect
+) -> bytes:
+    """Hours by the clock of Berlin."""
+    times = times or hours(168, SUNDAY)
+    local = [time.astimezone(BERLIN) for time in times]
+    return csv_of(local, kw or plausible_kw(len(times)), **dialect)
+
+
+def wattgate(*words: object) -> str:
+    """What the command prints."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "wattgate", *map(str, words)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def import_hourly(folder: Path, *options: object, shift: float = 0.0) -> str:
+    """By the command, into the repository and the config file below the folder."""
+    return wattgate(
+        "import",
+        save_hourly(folder / f"saved-{shift}", shift=shift),
+        *("--spec", describe(folder / "spec.json", HOURLY), "--name", "hourly"),
+        *("--repository", folder / "models", "--config", folder / "var" / "models.config"),
+        *options,
+    )

@@ -1,9 +1,9 @@
-"""Forecasts of the next two hours of load: the client library, the stubs and the `wattgate` command.
+"""Forecasts of load: the client library, the stubs and the `wattgate` command.
 
 from wattgate import Client
 
 with Client("https://localhost:8443", username="ada", password=password) as client:
-    frame = client.forecast(load)  # a pandas Series of quarter-hours, kW
+    frame = client.forecast(load)  # a pandas Series of mean powers, kW, in steps of the model
 """
 
 from typing import TYPE_CHECKING

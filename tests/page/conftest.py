@@ -15,6 +15,7 @@ from services.local.pair import running_pair
 from services.local.ports import free_ports
 from tests.data import MODELS, REPOSITORY
 from tests.integration.conftest import connect
+from tests.own_models import import_hourly
 from tests.page.tab import Tab
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -24,13 +25,15 @@ SHOTS = REPOSITORY / "build" / "page"
 
 @pytest.fixture(scope="package")
 def running(tmp_path_factory):
-    """A pair for all tests that do not break it. One of its models has a name that is HTML."""
-    models = tmp_path_factory.mktemp("models")
+    """A pair for all tests that do not break it, with an own model. Another has a name that is HTML."""
+    folder = tmp_path_factory.mktemp("pair")
+    models, var = folder / "models", folder / "var"
+    models.mkdir()
     for name, model in {"cnn": "cnn", "gru": "gru", HOSTILE_MODEL: "gru"}.items():
         (models / name).symlink_to(MODELS / model)
-    folder = tmp_path_factory.mktemp("pair")
-    with running_pair(folder, free_ports(), models) as pair:
-        client = connect(folder, pair)
+    import_hourly(folder)
+    with running_pair(var, free_ports(), models) as pair:
+        client = connect(var, pair)
         with client.https, client.channel:
             yield client
 

@@ -76,7 +76,7 @@ def test_html_in_the_name_of_a_model_stays_text(tab):
 def test_a_file_that_is_too_large_is_told_with_what_to_do(tab):
     tab.pick(csv_of(quarter_hours(400_000), plausible_kw(400_000)), "large.csv")
     assert "The file is too large." in problem(tab)
-    assert "one week is enough" in problem(tab)
+    assert "no more than a week of quarter-hours" in problem(tab)
 
 
 def test_an_option_that_is_not_understood_is_marked(tab):

@@ -92,9 +92,9 @@ def test_two_files_at_a_time_are_one_too_many(cnn):
     assert cnn.page.locator("#result").is_hidden()
 
 
-def test_whoever_has_no_file_may_try_a_made_up_week(tab):
+def test_whoever_has_no_file_may_try_a_made_up_one(tab):
     with tab.forecasting():
-        tab.page.get_by_role("button", name="Try a made-up week").click()
+        tab.page.get_by_role("button", name="Try a made-up one").click()
     assert len(tab.rows()) == 8
     assert tab.page.locator("#empty").is_hidden()
 

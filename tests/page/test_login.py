@@ -36,7 +36,7 @@ def test_a_page_that_cannot_start_says_so(browser, running):
 
 def test_whoever_logs_in_may_choose_a_model_and_a_file(open_tab, running):
     tab = open_tab()
-    assert tab.page.get_by_role("heading", level=1).text_content() == "The next two hours of a load, in kW"
+    assert tab.page.get_by_role("heading", level=1).text_content() == "What a load does next, in kW"
     assert tab.focused() == "username"
     tab.log_in()
     assert tab.focused() == "app-title"

@@ -57,7 +57,11 @@ def forecast(
     ] = None,
     max_gap_steps: Annotated[
         int | None,
-        typer.Option(min=1, max=96, help="Longest gap that --gaps linear fills; by default 4 steps."),
+        typer.Option(
+            min=1,
+            max=96,
+            help="Longest gap that --gaps linear fills, steps; by default an hour's, one at least.",
+        ),
     ] = None,
     fallback: Annotated[
         Literal["none", "seasonal_naive"] | None,

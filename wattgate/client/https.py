@@ -27,6 +27,7 @@ from wattgate.errors import (
 AGENT = f"wattgate/{__version__}"
 _AGENT = {"User-Agent": AGENT}
 _LONGEST_S = 999_999.0
+_UNITS_S = {"D": 86_400, "H": 3600, "M": 60, "S": 1}
 """That X-Request-Timeout takes."""
 
 
@@ -188,7 +189,7 @@ def models_of(answer: Mapping[str, Any]) -> ModelList:
 
 def _model(said: Mapping[str, Any]) -> Model:
     version = said["version"] or {}
-    training = version.get("training", {})
+    training = version.get("training") or {}
     until = training.get("data_until")
     return Model(
         name=said["name"],
@@ -206,9 +207,9 @@ def _model(said: Mapping[str, Any]) -> Model:
 
 
 def _seconds(duration: str) -> int:
-    """Of an ISO 8601 duration in minutes, as gateways have them.
+    """Of an ISO 8601 duration of one unit, as gateways have them.
 
-    >>> _seconds("PT15M")
-    900
+    >>> _seconds("PT15M"), _seconds("PT1H"), _seconds("P1D")
+    (900, 3600, 86400)
     """
-    return int(duration.removeprefix("PT").removesuffix("M")) * 60
+    return int(duration.strip("PTDHMS")) * _UNITS_S[duration[-1]]

@@ -14,7 +14,7 @@ class LoadOptions(TypedDict, total=False):
     gaps: Literal["reject", "linear"] | None
     """Whether a history with missing steps is refused, or they are filled along straight lines."""
     max_gap_steps: int | None
-    """Longest gap that is filled, 1 to 96 steps; with gaps="linear" alone, where 4 is the usual."""
+    """Longest gap that is filled, 1 to 96 steps; with gaps="linear" alone. None: an hour's, one at least."""
     fallback: Literal["none", "seasonal_naive"] | None
     """What is answered where the meter is at fault: the load of last week, or else yesterday, if allowed."""
 

@@ -1,12 +1,11 @@
 """A model of one's own, of hours and not of quarter-hours, beside the shipped ones: all that they can."""
 
 import shutil
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import grpc
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -14,38 +13,24 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from services.local.pair import running_pair
 from services.local.ports import free_ports
-from tests.data import BERLIN, MODELS, REPOSITORY, SAMPLE, csv_of, plausible_kw, week_file
+from tests.data import MODELS, SAMPLE, plausible_kw, week_file
+from tests.integration.client.kinds import client_of
 from tests.integration.conftest import connect
 from tests.integration.faults.waiting import wait_until
-from tests.own_models import HOUR, HOURLY, MEAN_KW, STD_KW, describe, hourly_kw, hours, save_hourly
+from tests.own_models import (
+    HOUR,
+    MEAN_KW,
+    STD_KW,
+    SUNDAY,
+    hourly_file,
+    hourly_kw,
+    hours,
+    import_hourly,
+    wattgate,
+)
 from wattgate.forecast.v1 import forecast_service_pb2 as pb
 
 ENOUGH_S = 30
-SUNDAY = datetime(2024, 6, 2, 7, tzinfo=UTC)
-"""Where the files begin that end on a weekend."""
-
-
-def wattgate(*words) -> str:
-    answer = subprocess.run(
-        [sys.executable, "-m", "wattgate", *map(str, words)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stderr
-    return answer.stdout
-
-
-def import_hourly(folder, *options, shift=0.0):
-    """By the command, into the repository and the config file below the folder."""
-    return wattgate(
-        "import",
-        save_hourly(folder / f"saved-{shift}", shift=shift),
-        *("--spec", describe(folder / "spec.json", HOURLY), "--name", "hourly"),
-        *("--repository", folder / "models", "--config", folder / "var" / "models.config"),
-        *options,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +43,6 @@ def running(tmp_path_factory):
         client = connect(folder / "var", pair)
         with client.https, client.channel:
             yield client
-
-
-def local(times) -> list[datetime]:
-    return [time.astimezone(BERLIN) for time in times]
-
-
-def hourly_file(times=None, kw=None, **dialect) -> bytes:
-    """Hours by the clock of Berlin."""
-    times = times or hours(168, SUNDAY)
-    return csv_of(local(times), kw or plausible_kw(len(times)), **dialect)
 
 
 @pytest.fixture
@@ -139,6 +114,18 @@ def test_a_series_a_file_and_both_edges_agree(running, metadata, ask):
     ).model
     assert (served.window, served.horizon, served.resolution_s) == (168, 24, 3600)
     assert not served.HasField("training")
+
+
+@pytest.mark.parametrize("kind", ["https", "grpc"])
+def test_the_library_goes_by_its_steps(running, kind):
+    kw, times = plausible_kw(168), hours(168, SUNDAY)
+    with client_of(kind, running.demo) as client:
+        own = client.models().named("hourly")
+        frame = client.forecast(pd.Series(kw, pd.DatetimeIndex(times)), "hourly")
+    assert (own.window, own.horizon, own.resolution_s) == (168, 24, 3600)
+    assert (own.trained_until, own.mae_kw, own.naive_mae_kw) == (None, None, {})
+    assert frame["kw"].tolist() == pytest.approx(hourly_kw(kw, times[-1]), abs=1e-3)
+    assert list(frame.columns) == ["kw", "lower_80_kw", "upper_80_kw"]
 
 
 def test_the_thesis_call_answers_a_day_of_hours_and_by_itself_still_means_the_cnn(running, bearer):

@@ -1,45 +1,27 @@
 // Calls of the gateway. The token is kept here, in memory, and nowhere else.
 
 /** @typedef {{level: number, lower_kw: number, upper_kw: number}} Interval */
-/** @typedef {{valid_from: string, valid_to: string, kw: number, intervals: Interval[]}} Step */
-/**
- * @typedef {object} Violation
- * @property {string} rule
- * @property {number | null} row
- * @property {number | null} line
- * @property {string | null} column
- * @property {string} message
- */
+/** @typedef {{valid_from: string, valid_to: string, kw: number, intervals: Interval[]}} ForecastStep */
+/** @typedef {{rule: string, row: number | null, line: number | null, column: string | null, message: string}} Violation */
 /** @typedef {{from: string, until: string, steps: number, method: string}} Repair */
 /**
  * @typedef {object} Forecast
  * @property {string} model
  * @property {number} model_version
+ * @property {string} resolution
  * @property {string} time_zone
  * @property {string} data_from
  * @property {string} data_until
- * @property {Step[]} steps
+ * @property {ForecastStep[]} steps
  * @property {Repair[]} repaired
  * @property {Violation[]} warnings
  * @property {string | null} fallback_reason
  * @property {{start: string, kw: (number | null)[]}} history
  */
-/**
- * @typedef {object} Training
- * @property {string} data_from
- * @property {string} data_until
- * @property {number} mae_kw
- * @property {Record<string, number>} naive_mae_kw
- */
-/** @typedef {{version: number, time_zone: string, training: Training}} Version */
+/** @typedef {{mae_kw: number, rmse_kw: number, naive_mae_kw: Record<string, number>, data_from: string, data_until: string}} Training */
+/** @typedef {{version: number, window: number, horizon: number, resolution: string, time_zone: string, training: Training | null}} Version */
 /** @typedef {{name: string, state: string, reason: string | null, version: Version | null}} Model */
-/**
- * @typedef {object} StepScore
- * @property {number} step
- * @property {number} mae_kw
- * @property {number | null} coverage_80
- * @property {number | null} coverage_95
- */
+/** @typedef {{mae_kw: number, coverage_80: number | null, coverage_95: number | null}} Errors coverages where there are such intervals */
 /**
  * @typedef {object} Backtest
  * @property {number} model_version
@@ -52,7 +34,7 @@
  * @property {number | null} coverage_80
  * @property {number | null} coverage_95
  * @property {Record<string, {mae_kw: number, rmse_kw: number, skill: number}>} naive
- * @property {StepScore[]} by_step
+ * @property {(Errors & {step: number})[]} by_step
  */
 
 const QUICK_MS = 20_000;

@@ -15,7 +15,7 @@ const colour = (/** @type {string} */ name) => () =>
 
 /**
  * @typedef {object} Told what is to be told of what people do with it
- * @property {(quarter: import("./curves.js").Quarter | null, byKeyboard: boolean) => void} read
+ * @property {(step: import("./curves.js").Step | null, byKeyboard: boolean) => void} read
  * @property {(isZoomed: boolean) => void} zoomed
  */
 
@@ -23,22 +23,23 @@ const colour = (/** @type {string} */ name) => () =>
 export class Chart {
   /**
    * @param {HTMLElement} holder
-   * @param {import("./curves.js").Quarter[]} quarters
+   * @param {import("./curves.js").Step[]} steps
    * @param {import("./times.js").Clock} clock
    * @param {Told} told
    */
-  constructor(holder, quarters, clock, told) {
-    this.quarters = quarters;
+  constructor(holder, steps, clock, told) {
+    this.steps = steps;
     this.told = told;
     this.holder = holder;
     this.at = -1;
-    this.step = quarters[0].to - quarters[0].from;
-    this.whole = [quarters[0].from / 1000, quarters[quarters.length - 1].to / 1000];
+    this.next = steps.findIndex((step) => step.kind === "forecast");
+    this.stepMs = steps[0].to - steps[0].from;
+    this.whole = [steps[0].from / 1000, steps[steps.length - 1].to / 1000];
     this.view = this.whole;
     this.mark = document.createElement("div");
     this.mark.className = "mark";
     holder.replaceChildren();
-    this.plot = new uPlot(this.#options(clock), columnsOf(quarters), holder);
+    this.plot = new uPlot(this.#options(clock), columnsOf(steps), holder);
     this.plot.over.append(this.mark);
     this.plot.over.addEventListener("dblclick", () => this.reset());
     this.resizing = new ResizeObserver(() => this.plot.setSize(this.#size()));
@@ -60,7 +61,7 @@ export class Chart {
    * @param {number} past ms
    */
   show(past) {
-    const now = this.quarters.find((quarter) => quarter.kind === "forecast")?.from ?? 0;
+    const now = this.steps[this.next].from;
     this.view = [Math.max(this.whole[0], (now - past) / 1000), this.whole[1]];
     this.reset();
   }
@@ -89,7 +90,7 @@ export class Chart {
 
   /** @param {import("./times.js").Clock} clock */
   #options(clock) {
-    const levels = levelsOf(this.quarters);
+    const levels = levelsOf(this.steps);
     const bounds = levels.flatMap(() => [{ width: 0 }, { width: 0 }]);
     return {
       ...this.#size(),
@@ -153,7 +154,7 @@ export class Chart {
    * @param {number} max s
    */
   #within(min, max) {
-    const least = (LEAST_STEPS * this.step) / 1000;
+    const least = (LEAST_STEPS * this.stepMs) / 1000;
     const half = Math.max(max - min, least) / 2;
     const middle = (min + max) / 2;
     return [Math.max(this.whole[0], middle - half), Math.min(this.whole[1], middle + half)];
@@ -171,9 +172,7 @@ export class Chart {
    * @param {any} plot
    */
   #drawNow(plot) {
-    const now = this.quarters.find((quarter) => quarter.kind === "forecast");
-    if (!now) return;
-    const x = Math.round(plot.valToPos(now.from / 1000, "x", true));
+    const x = Math.round(plot.valToPos(this.steps[this.next].from / 1000, "x", true));
     const { top, height, left, width } = plot.bbox;
     if (x < left || x > left + width) return;
     plot.ctx.save();
@@ -191,7 +190,7 @@ export class Chart {
   #readAt(left) {
     const ms = left < 0 ? -1 : this.plot.posToVal(left, "x") * 1000;
     this.#read(
-      this.quarters.findIndex(({ from, to }) => from <= ms && ms < to),
+      this.steps.findIndex(({ from, to }) => from <= ms && ms < to),
       false,
     );
   }
@@ -204,29 +203,29 @@ export class Chart {
     if (at === this.at && !byKeyboard) return;
     this.at = at;
     this.#markStep();
-    this.told.read(this.quarters[at] ?? null, byKeyboard);
+    this.told.read(this.steps[at] ?? null, byKeyboard);
   }
 
   /** Show which step is read off. */
   #markStep() {
-    const quarter = this.quarters[this.at];
-    this.mark.hidden = !quarter || quarter.kw === null;
+    const step = this.steps[this.at];
+    this.mark.hidden = !step || step.kw === null;
     if (this.mark.hidden) return;
-    const left = this.plot.valToPos(quarter.from / 1000, "x");
-    const width = Math.max(this.plot.valToPos(quarter.to / 1000, "x") - left, 3);
+    const left = this.plot.valToPos(step.from / 1000, "x");
+    const width = Math.max(this.plot.valToPos(step.to / 1000, "x") - left, 3);
     Object.assign(this.mark.style, {
       left: `${left}px`,
       width: `${width}px`,
-      top: `${this.plot.valToPos(quarter.kw, "y")}px`,
+      top: `${this.plot.valToPos(step.kw, "y")}px`,
     });
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const last = this.quarters.length - 1;
-    const at = this.at < 0 ? last - 8 : this.at;
-    const day = Math.round(86_400_000 / this.step);
+    const last = this.steps.length - 1;
+    const at = this.at < 0 ? this.next - 1 : this.at;
+    const day = Math.round(86_400_000 / this.stepMs);
     /** @type {Record<string, () => void>} */
     const keys = {
       ArrowLeft: () => this.#go(at - 1),
@@ -247,8 +246,8 @@ export class Chart {
 
   /** @param {number} at */
   #go(at) {
-    const next = Math.min(Math.max(at, 0), this.quarters.length - 1);
-    const { from, to } = this.quarters[next];
+    const next = Math.min(Math.max(at, 0), this.steps.length - 1);
+    const { from, to } = this.steps[next];
     const { min, max } = this.plot.scales.x;
     const by = Math.min(0, from / 1000 - min) + Math.max(0, to / 1000 - max);
     if (by) this.#zoom(min + by, max + by);
@@ -258,8 +257,8 @@ export class Chart {
   /** @param {number} factor */
   #zoomBy(factor) {
     const { min, max } = this.plot.scales.x;
-    const quarter = this.quarters[this.at];
-    const middle = quarter ? (quarter.from + quarter.to) / 2000 : (min + max) / 2;
+    const step = this.steps[this.at];
+    const middle = step ? (step.from + step.to) / 2000 : (min + max) / 2;
     const share = (middle - min) / (max - min);
     const width = (max - min) * factor;
     this.#zoom(middle - share * width, middle + (1 - share) * width);

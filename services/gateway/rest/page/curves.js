@@ -1,7 +1,7 @@
 // From an answer to what is drawn: the load, what of it was filled, the forecast and its bounds.
 
 /**
- * @typedef {object} Quarter one step of either kind
+ * @typedef {object} Step of the past, or forecast
  * @property {number} from ms
  * @property {number} to ms
  * @property {number | null} kw
@@ -12,9 +12,9 @@
 /**
  * All steps, oldest first: those of the past, then those that are forecast.
  * @param {import("./api.js").Forecast} answer
- * @returns {Quarter[]}
+ * @returns {Step[]}
  */
-export function quartersOf(answer) {
+export function stepsOf(answer) {
   const begin = Date.parse(answer.data_from);
   const step = (Date.parse(answer.data_until) - begin) / answer.history.kw.length;
   const filled = answer.repaired.map(({ from, until }) => [Date.parse(from), Date.parse(until)]);
@@ -26,15 +26,15 @@ export function quartersOf(answer) {
   const next = answer.steps.map(({ valid_from, valid_to, kw, intervals }) => {
     return { from: Date.parse(valid_from), to: Date.parse(valid_to), kw, kind: "forecast", intervals };
   });
-  return /** @type {Quarter[]} */ ([...past, ...next]);
+  return /** @type {Step[]} */ ([...past, ...next]);
 }
 
 /**
  * The levels of the intervals, widest first.
- * @param {Quarter[]} quarters
+ * @param {Step[]} steps
  */
-export function levelsOf(quarters) {
-  return quarters[quarters.length - 1].intervals.map((interval) => interval.level).reverse();
+export function levelsOf(steps) {
+  return steps[steps.length - 1].intervals.map((interval) => interval.level).reverse();
 }
 
 /**
@@ -48,21 +48,21 @@ export function bandColour(level) {
 /**
  * Columns for uPlot: times in seconds, then lower and upper bound of each level, measured, filled, forecast.
  *
- * A mean holds for all of its quarter-hour, so each step has two points: where it begins, and where it ends.
- * @param {Quarter[]} quarters
+ * A mean holds for all of its step, so each has two points: where it begins, and where it ends.
+ * @param {Step[]} steps
  * @returns {(number | null)[][]}
  */
-export function columnsOf(quarters) {
-  /** @param {(quarter: Quarter) => number | null} value */
-  const column = (value) => quarters.flatMap((quarter) => [value(quarter), value(quarter)]);
-  /** @param {Quarter["kind"]} kind */
-  const loads = (kind) => column((quarter) => (quarter.kind === kind ? quarter.kw : null));
+export function columnsOf(steps) {
+  /** @param {(step: Step) => number | null} value */
+  const column = (value) => steps.flatMap((step) => [value(step), value(step)]);
+  /** @param {Step["kind"]} kind */
+  const loads = (kind) => column((step) => (step.kind === kind ? step.kw : null));
   /** @param {number} level @param {"lower_kw" | "upper_kw"} side */
   const bound = (level, side) =>
     column(({ intervals }) => intervals.find((interval) => interval.level === level)?.[side] ?? null);
   return [
-    quarters.flatMap(({ from, to }) => [from / 1000, to / 1000 - 0.001]),
-    ...levelsOf(quarters).flatMap((level) => [bound(level, "lower_kw"), bound(level, "upper_kw")]),
+    steps.flatMap(({ from, to }) => [from / 1000, to / 1000 - 0.001]),
+    ...levelsOf(steps).flatMap((level) => [bound(level, "lower_kw"), bound(level, "upper_kw")]),
     loads("measured"),
     loads("filled"),
     loads("forecast"),

@@ -11,7 +11,7 @@ export function rowsOf(answer) {
   const clock = clockOf(answer.time_zone);
   const iso = (/** @type {string} */ time) => clock.iso(Date.parse(time));
   const bounds = answer.steps[0].intervals.flatMap(({ level }) => {
-    const share = Math.round(level * 100);
+    const share = Number((level * 100).toFixed(6));
     return [`lower_${share}_kw`, `upper_${share}_kw`];
   });
   const rows = answer.steps.map(({ valid_from, valid_to, kw, intervals }) => [

@@ -1,19 +1,25 @@
-// A week of a building that does not exist, for whoever has no file at hand.
+// The meter of a building that does not exist, for whoever has no file at hand.
 
 import { MeterFile } from "./meter_file.js";
+import { stepOf } from "./steps.js";
+import { clockOf } from "./times.js";
 
-const QUARTER_MS = 900_000;
-const STEPS = 7 * 96;
-
-/** A week up to now, as a meter would export it: UTC, kW. */
-export function madeUpWeek() {
-  const end = Math.floor(Date.now() / QUARTER_MS) * QUARTER_MS;
-  const rows = Array.from({ length: STEPS }, (_, step) => {
-    const time = new Date(end - (STEPS - step) * QUARTER_MS);
+/**
+ * As much as a model needs, up to now, as a meter would export it: UTC, kW.
+ * @param {import("./api.js").Version} version
+ */
+export function madeUp({ window, resolution, time_zone }) {
+  const { ms } = stepOf(resolution);
+  const now = Math.floor(Date.now() / 1000) * 1000;
+  // Steps are counted from midnight by the clock of the model's zone.
+  const onTheClock = Date.parse(`${clockOf(time_zone).iso(now).slice(0, -6)}Z`);
+  const end = now - (onTheClock % ms);
+  const rows = Array.from({ length: window }, (_, step) => {
+    const time = new Date(end - (window - step) * ms);
     return `${time.toISOString().replace(".000Z", "+00:00")},${load(time, step).toFixed(2)}`;
   });
   const text = ["Datum,Wert (kW)", ...rows, ""].join("\n");
-  return new MeterFile("made-up-week.csv", new TextEncoder().encode(text));
+  return new MeterFile("made-up.csv", new TextEncoder().encode(text));
 }
 
 /**
@@ -27,4 +33,18 @@ function load(time, step) {
   const open = time.getUTCDay() === 0 ? 0.25 : 1;
   const flutter = 5 * Math.sin(step * 1.7) + 3 * Math.sin(step * 0.61 + 2);
   return 95 + 85 * day * open + flutter;
+}
+
+/**
+ * The first lines of a file, as many meters export it.
+ * @param {import("./api.js").Version} version
+ */
+export function example({ resolution }) {
+  const { ms } = stepOf(resolution);
+  const timeStyle = ms % 60_000 ? "medium" : "short";
+  const format = new Intl.DateTimeFormat("de-DE", { dateStyle: "medium", timeStyle, timeZone: "UTC" });
+  const rows = ["165,48", "158,09", "152,27"].map((kw, step) => {
+    return `${format.format(Date.UTC(2021, 6, 7) + step * ms).replace(",", "")};${kw}`;
+  });
+  return ["Datum;Wert (kW)", ...rows].join("\n");
 }

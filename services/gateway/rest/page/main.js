@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { offerBacktest } from "./backtest.js";
 import { byId } from "./dom.js";
 import { logIn, loggedIn } from "./login.js";
-import { madeUpWeek } from "./made_up.js";
+import { madeUp } from "./made_up.js";
 import { onFile, show } from "./meter_file.js";
 import { chosenModel, describe, offer, scoreOf } from "./models.js";
 import { forecastOptions, markFields } from "./options.js";
@@ -20,11 +20,7 @@ let last = Promise.resolve();
 const status = byId("status");
 
 onFile(take);
-byId("made-up").addEventListener("click", () => {
-  const week = madeUpWeek();
-  show(week.name, week.bytes.length);
-  take(week);
-});
+byId("made-up").addEventListener("click", () => attempt(makeUp));
 byId("request").addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
   event.preventDefault();
   forecast();
@@ -51,16 +47,30 @@ function forecast() {
   const chosen = file;
   attempt(async () => {
     status.textContent = `Forecasting from ${chosen.name} …`;
-    if (!chosenModel()) await loadModels();
-    if (!chosenModel()) throw new api.Problem(503, { detail: "No model is available" });
+    await needModel();
     const answer = await loggedIn(() => api.forecast(chosenModel(), chosen.bytes, forecastOptions()));
     const model = await loggedIn(() => api.model(answer.model));
     describe(model);
     byId("score").replaceChildren(...scoreOf(model));
-    offerBacktest(answer.model, answer.time_zone, chosen);
+    offerBacktest(answer, chosen);
     showResult(answer, chosen);
     status.textContent = `There is a forecast from ${chosen.name}.`;
   });
+}
+
+async function makeUp() {
+  await needModel();
+  const { version, reason } = await loggedIn(() => api.model(chosenModel()));
+  if (!version) throw new api.Problem(503, { detail: reason ?? "The model has not answered yet" });
+  const made = madeUp(version);
+  show(made.name, made.bytes.length);
+  take(made);
+}
+
+/** Raises Problem where no model can be chosen. */
+async function needModel() {
+  if (!chosenModel()) await loadModels();
+  if (!chosenModel()) throw new api.Problem(503, { detail: "No model is available" });
 }
 
 async function loadModels() {

@@ -2,7 +2,10 @@
 
 import * as api from "./api.js";
 import { byId, element, table } from "./dom.js";
+import { example } from "./made_up.js";
 import { percent, powers } from "./numbers.js";
+import { speakOf } from "./spoken.js";
+import { stepOf } from "./steps.js";
 import { clockOf } from "./times.js";
 
 const select = byId("model");
@@ -50,7 +53,7 @@ export function offer(models) {
 }
 
 /**
- * Say below the choice what there is to know of a model.
+ * Say below the choice what there is to know of a model, and speak of its steps.
  * @param {api.Model} model
  */
 export function describe({ state, reason, version }) {
@@ -59,22 +62,37 @@ export function describe({ state, reason, version }) {
     about.textContent = `Not available: ${reason ?? "it has not answered yet"}`;
     return;
   }
-  const { mae_kw, naive_mae_kw } = version.training;
-  const say = powers([mae_kw]);
+  speakOf(version);
+  byId("example").textContent = example(version);
+  const ahead = stepOf(version.resolution).count(version.horizon);
+  about.textContent = `Version ${version.version}, ${ahead} ahead.${version.training ? tested(version.training) : ""}`;
+}
+
+/** @param {api.Training} training */
+function tested({ mae_kw, naive_mae_kw }) {
   const best = Math.min(...Object.values(naive_mae_kw));
-  const saved = best > 0 ? `, ${percent(1 - mae_kw / best)} less than the best forecast without a model` : "";
-  const error = `Off by ${say(mae_kw)} kW on average in its test weeks${saved}.`;
-  about.textContent = `Version ${version.version}. ${error}`;
+  const isKnown = best > 0 && best < Infinity;
+  const saved = isKnown ? `, ${percent(1 - mae_kw / best)} less than the best forecast without a model` : "";
+  return ` Off by ${powers([mae_kw])(mae_kw)} kW on average on loads it had not seen${saved}.`;
 }
 
 /**
- * How a model scored on the weeks it was tested by.
+ * How a model scored on the loads it was tested by.
  * @param {api.Model} model
  * @returns {Node[]}
  */
 export function scoreOf({ name, version }) {
   if (!version) return [element("p", {}, `Nothing is known of ${name} yet.`)];
   const { training } = version;
+  if (!training) {
+    return [
+      element(
+        "p",
+        {},
+        `Version ${version.version} of ${name} does not say what it was trained on, nor how it scored.`,
+      ),
+    ];
+  }
   const clock = clockOf(version.time_zone);
   const from = clock.day(Date.parse(training.data_from));
   const until = clock.day(Date.parse(training.data_until));
@@ -82,10 +100,9 @@ export function scoreOf({ name, version }) {
     element(
       "p",
       {},
-      `Version ${version.version} of ${name} was trained on loads from ${from} to ${until}. `,
-      "On weeks it had not seen it was off by this much on average:",
+      `Version ${version.version} of ${name} was trained on loads from ${from} to ${until}. On others, which it had not seen, it was off by this much on average:`,
     ),
-    errorTable("Mean absolute error in its test weeks", name, training.mae_kw, training.naive_mae_kw),
+    errorTable("Mean absolute error on loads it had not seen", name, training.mae_kw, training.naive_mae_kw),
   ];
 }
 

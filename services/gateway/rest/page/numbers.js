@@ -20,8 +20,20 @@ export function powers(kw) {
 /** @type {(share: number) => string} */
 export const percent = new Intl.NumberFormat(LOCALE, { style: "percent" }).format;
 
+/** The level of an interval: 80%, 99.5%. @type {(level: number) => string} */
+export const levelled = new Intl.NumberFormat(LOCALE, { style: "percent", maximumFractionDigits: 4 }).format;
+
 /** @type {(count: number) => string} */
 export const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 }).format;
+
+/**
+ * So many of something: 1 hour, 2 hours.
+ * @param {number} count
+ * @param {string} one
+ */
+export function counted(count, one) {
+  return `${whole(count)} ${one}${count === 1 ? "" : "s"}`;
+}
 
 /**
  * A length of time in words.
@@ -29,6 +41,5 @@ export const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 })
  */
 export function duration(seconds) {
   const inMinutes = seconds >= 120;
-  const count = inMinutes ? Math.ceil(seconds / 60) : Math.ceil(seconds);
-  return `${count} ${inMinutes ? "minute" : "second"}${count === 1 ? "" : "s"}`;
+  return inMinutes ? counted(Math.ceil(seconds / 60), "minute") : counted(Math.ceil(seconds), "second");
 }

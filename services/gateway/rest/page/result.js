@@ -1,24 +1,28 @@
 // A forecast, shown: the curve, the figures, what is to be said of them, and the table.
 
 import { Chart } from "./chart.js";
-import { bandColour, levelsOf, quartersOf } from "./curves.js";
+import { bandColour, levelsOf, stepsOf } from "./curves.js";
 import { byId, element, table } from "./dom.js";
 import { nameOf, picture, rowsOf, save, textOf } from "./downloads.js";
-import { percent, powers } from "./numbers.js";
+import { levelled, powers } from "./numbers.js";
+import { stepOf } from "./steps.js";
 import { clockOf } from "./times.js";
-import { sentence } from "./words.js";
+import { capitalised, sentence } from "./words.js";
 
 const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 const VIEWS = /** @type {[string, number][]} */ ([
   ["12 hours", 12 * HOUR],
-  ["1 day", 24 * HOUR],
-  ["3 days", 72 * HOUR],
-  ["All", Infinity],
+  ["1 day", DAY],
+  ["3 days", 3 * DAY],
+  ["1 week", 7 * DAY],
+  ["4 weeks", 28 * DAY],
 ]);
+const LEAST_STEPS_VIEWED = 12;
 const KINDS = { measured: "measured", filled: "filled along a line", forecast: "forecast" };
 
 /** @typedef {import("./api.js").Forecast} Forecast */
-/** @typedef {import("./curves.js").Quarter} Quarter */
+/** @typedef {import("./curves.js").Step} Step */
 
 /** @type {Chart | null} */
 let chart = null;
@@ -36,18 +40,17 @@ export function hideResult() {
  */
 export function showResult(answer, file) {
   hideResult();
-  const quarters = quartersOf(answer);
-  const next = quarters.filter((quarter) => quarter.kind === "forecast");
-  const shown = new Shown(answer, quarters, next);
+  const steps = stepsOf(answer);
+  const next = steps.filter((step) => step.kind === "forecast");
+  const shown = new Shown(answer, steps, next);
   const title = shown.span(next[0].from, next[next.length - 1].to);
-  const made = answer.fallback_reason ? "Last week’s load in place of" : "Forecast by";
-  const model = `${answer.model}, version ${answer.model_version}`;
-  const about = `${made} ${model}, from ${file.name}. Times of ${shown.clock.zone}.`;
+  const made = answer.fallback_reason ? `${capitalised(shown.season)}’s load in place of` : "Forecast by";
+  const about = `${made} ${answer.model}, version ${answer.model_version}, from ${file.name}. Times of ${shown.clock.zone}.`;
   byId("result-title").textContent = title;
   byId("result-about").textContent = about;
   byId("notices").replaceChildren(...notices(answer, shown));
   byId("figures").replaceChildren(...figures(next, shown));
-  const legend = legendOf(quarters);
+  const legend = legendOf(steps);
   byId("legend").replaceChildren(
     ...legend.map(([name, words]) =>
       element("li", {}, element("span", { className: `swatch ${name}` }), words),
@@ -55,7 +58,7 @@ export function showResult(answer, file) {
   );
   table(shown.caption, shown.columns, shown.rows, byId("table"));
   byId("result").hidden = false;
-  draw(quarters, shown);
+  draw(steps, shown);
   offer(answer, file.name, { title, about, legend });
   byId("result-title").focus();
 }
@@ -64,19 +67,30 @@ export function showResult(answer, file) {
 class Shown {
   /**
    * @param {Forecast} answer
-   * @param {Quarter[]} quarters
-   * @param {Quarter[]} next
+   * @param {Step[]} steps
+   * @param {Step[]} next
    */
-  constructor(answer, quarters, next) {
+  constructor(answer, steps, next) {
     this.clock = clockOf(answer.time_zone);
-    this.kw = powers(quarters.map((quarter) => quarter.kw));
+    this.length = stepOf(answer.resolution);
+    /** What a fallback goes by. */
+    this.season =
+      Date.parse(answer.data_until) - Date.parse(answer.data_from) < 7 * DAY ? "yesterday" : "last week";
+    this.kw = powers(steps.map((step) => step.kw));
     this.next = next;
-    this.levels = levelsOf(quarters).reverse();
+    this.levels = levelsOf(steps).reverse();
+    /** Up to midnight it is still the same day. */
+    this.needsDay = this.clock.day(next[0].from) !== this.clock.day(next[next.length - 1].to - 1);
     /** Where the clock changes, only the offset tells which hour is meant. */
     this.needsOffset = this.clock.offset(next[0].from) !== this.clock.offset(next[next.length - 1].from);
   }
 
-  /** @param {Quarter} quarter */
+  /** @param {Step} step */
+  when(step) {
+    return `${this.needsDay ? `${this.clock.shortDay(step.from)}, ` : ""}${this.hours(step)}`;
+  }
+
+  /** @param {Step} step */
   hours({ from, to }) {
     const offset = this.needsOffset ? ` (${this.clock.offset(from)})` : "";
     return `${this.clock.time(from)}–${this.clock.time(to)}${offset}`;
@@ -95,20 +109,24 @@ class Shown {
   get caption() {
     const [narrow] = this.levels;
     const ranges = narrow
-      ? ` Of 100 outcomes about ${narrow * 100} fall within the ${percent(narrow)} range.`
+      ? ` About ${levelled(narrow)} of outcomes fall within the ${levelled(narrow)} range.`
       : "";
-    return `Mean power per quarter-hour, times of ${this.clock.zone}.${ranges}`;
+    return `Mean power per ${this.length.one}, times of ${this.clock.zone}.${ranges}`;
   }
 
   get columns() {
-    return ["Quarter-hour", "Mean kW", ...this.levels.map((level) => `${percent(level)} range, kW`)];
+    return [
+      capitalised(this.length.one),
+      "Mean kW",
+      ...this.levels.map((level) => `${levelled(level)} range, kW`),
+    ];
   }
 
   get rows() {
-    return this.next.map((quarter) => [
-      this.hours(quarter),
-      this.kw(/** @type {number} */ (quarter.kw)),
-      ...quarter.intervals.map((interval) => this.range(interval)),
+    return this.next.map((step) => [
+      this.when(step),
+      this.kw(/** @type {number} */ (step.kw)),
+      ...step.intervals.map((interval) => this.range(interval)),
     ]);
   }
 
@@ -117,13 +135,13 @@ class Shown {
     return `${this.kw(lower_kw)} to ${this.kw(upper_kw)}`;
   }
 
-  /** @param {Quarter} quarter */
-  read(quarter) {
-    const value = quarter.kw === null ? "no value" : `${this.kw(quarter.kw)} kW`;
-    const ranges = quarter.intervals.map((interval) => `${percent(interval.level)}: ${this.range(interval)}`);
+  /** @param {Step} step */
+  read(step) {
+    const value = step.kw === null ? "no value" : `${this.kw(step.kw)} kW`;
+    const ranges = step.intervals.map((interval) => `${levelled(interval.level)}: ${this.range(interval)}`);
     return [
-      `${this.clock.shortDay(quarter.from)}, ${this.hours(quarter)}`,
-      `${value} ${KINDS[quarter.kind]}`,
+      `${this.clock.shortDay(step.from)}, ${this.hours(step)}`,
+      `${value} ${KINDS[step.kind]}`,
       ...ranges,
     ].join(" · ");
   }
@@ -139,8 +157,7 @@ function notices({ fallback_reason, warnings, repaired }, shown) {
     const [, why] = fallback_reason.split(/: (.*)/s);
     made.push(
       notice("This is not the model’s forecast", [
-        "The meter is at fault, so this is the load of the same time last week, or else of yesterday. " +
-          sentence(why ?? fallback_reason),
+        `The meter is at fault, so this is the load of the same time ${shown.season}. ${sentence(why ?? fallback_reason)}`,
       ]),
     );
   }
@@ -152,10 +169,10 @@ function notices({ fallback_reason, warnings, repaired }, shown) {
     made.push(notice("The meter may be at fault", said));
   }
   if (repaired.length) {
-    const said = repaired.map(({ from, until, steps }) => {
-      const count = steps === 1 ? "one quarter-hour" : `${steps} quarter-hours`;
-      return `${shown.span(Date.parse(from), Date.parse(until))}: ${count}, along a straight line.`;
-    });
+    const said = repaired.map(
+      ({ from, until, steps }) =>
+        `${shown.span(Date.parse(from), Date.parse(until))}: ${shown.length.count(steps)}, along a straight line.`,
+    );
     made.push(notice("Gaps were filled", said));
   }
   return made;
@@ -174,18 +191,18 @@ function notice(title, lines) {
 }
 
 /**
- * @param {Quarter[]} next
+ * @param {Step[]} next
  * @param {Shown} shown
  */
 function figures(next, shown) {
-  const loads = next.map((quarter) => /** @type {number} */ (quarter.kw));
+  const loads = next.map((step) => /** @type {number} */ (step.kw));
   const mean = loads.reduce((sum, kw) => sum + kw, 0) / loads.length;
   const highest = next[loads.indexOf(Math.max(...loads))];
   const lowest = next[loads.indexOf(Math.min(...loads))];
   return /** @type {[string, number, string][]} */ ([
-    ["Mean", mean, `${loads.length} quarter-hours`],
-    ["Highest", highest.kw, shown.hours(highest)],
-    ["Lowest", lowest.kw, shown.hours(lowest)],
+    ["Mean", mean, shown.length.count(loads.length)],
+    ["Highest", highest.kw, shown.when(highest)],
+    ["Lowest", lowest.kw, shown.when(lowest)],
   ]).map(([name, kw, when]) =>
     element(
       "div",
@@ -199,45 +216,46 @@ function figures(next, shown) {
 
 /**
  * What is drawn in which colour.
- * @param {Quarter[]} quarters
+ * @param {Step[]} steps
  * @returns {[string, string][]} names of colours, and words
  */
-function legendOf(quarters) {
-  const levels = levelsOf(quarters).reverse();
-  const kinds = new Set(quarters.map((quarter) => quarter.kind));
+function legendOf(steps) {
+  const levels = levelsOf(steps).reverse();
+  const kinds = new Set(steps.map((step) => step.kind));
   return [
     ["past", "Measured"],
     ...(kinds.has("filled") ? [/** @type {[string, string]} */ (["filled", "Filled gap"])] : []),
     ["next", "Forecast"],
     ...levels.map(
-      (level) => /** @type {[string, string]} */ ([bandColour(level), `${percent(level)} range`]),
+      (level) => /** @type {[string, string]} */ ([bandColour(level), `${levelled(level)} range`]),
     ),
   ];
 }
 
 /**
- * @param {Quarter[]} quarters
+ * @param {Step[]} steps
  * @param {Shown} shown
  */
-function draw(quarters, shown) {
+function draw(steps, shown) {
   const holder = byId("chart");
   const readout = byId("readout");
   const reset = byId("reset-zoom");
   const hint = "Point at the curve to read it off.";
   readout.textContent = hint;
-  const drawn = new Chart(holder, quarters, shown.clock, {
-    read(quarter, byKeyboard) {
+  const drawn = new Chart(holder, steps, shown.clock, {
+    read(step, byKeyboard) {
       // What a mouse passes over is not for a screen reader to say.
       readout.setAttribute("aria-live", byKeyboard ? "polite" : "off");
-      readout.textContent = quarter ? shown.read(quarter) : hint;
+      readout.textContent = step ? shown.read(step) : hint;
     },
     zoomed: (isZoomed) => (reset.disabled = !isZoomed),
   });
   chart = drawn;
-  const [first, last] = [quarters[0], quarters[quarters.length - 1]];
+  const [first, last] = [steps[0], steps[steps.length - 1]];
   holder.setAttribute("aria-label", `Load and forecast, ${shown.span(first.from, last.to)}`);
   reset.onclick = () => drawn.reset();
-  const buttons = VIEWS.map(([name, past]) =>
+  const views = viewsOf(drawn);
+  const buttons = views.map(([name, past]) =>
     element("button", { type: "button", onclick: () => view(name, past) }, name),
   );
   byId("views").replaceChildren(...buttons);
@@ -246,7 +264,17 @@ function draw(quarters, shown) {
     drawn.show(past);
     for (const button of buttons) button.setAttribute("aria-pressed", String(button.textContent === name));
   };
-  view(...VIEWS[1]);
+  view(...views[Math.min(1, views.length - 1)]);
+}
+
+/**
+ * How much of the past can be shown: what has some steps, and is not all of it.
+ * @param {Chart} drawn
+ * @returns {[string, number][]} names and ms
+ */
+function viewsOf({ stepMs, next }) {
+  const some = VIEWS.filter(([, past]) => LEAST_STEPS_VIEWED * stepMs <= past && past < next * stepMs);
+  return [...some, ["All", Infinity]];
 }
 
 /**

@@ -2,14 +2,13 @@
 
 import { Problem } from "./api.js";
 import { duration } from "./numbers.js";
+import { inSteps } from "./spoken.js";
 
 const KEPT = "Your file and your choices are kept.";
 
 /** What can be done about a file, by the rule that it breaks. */
 const ABOUT_FILES = {
-  gap:
-    "Under “What the file does not say” missing quarter-hours can be filled, or last week’s load be taken " +
-    "for an answer.",
+  gap: "Under “What the file does not say” missing {step}s can be filled, or an earlier load be taken for an answer.",
   header:
     "If the load is in another column, name that under “What the file does not say”; there energies in kWh " +
     "can be declared, too.",
@@ -18,14 +17,13 @@ const ABOUT_FILES = {
     "If it is the hour that an autumn’s clock shows twice, say under “What the file does not say” which " +
     "time zone its times are in.",
   value:
-    "Mend these cells and drop the file anew. Rows that have no value may be left out: missing " +
-    "quarter-hours can be filled.",
+    "Mend these cells and drop the file anew. Rows that have no value may be left out: missing {step}s can be filled.",
   time: "Mend these times and drop the file anew.",
   columns: "Mend these rows and drop the file anew.",
   order: "Sort the rows, oldest first, and drop the file anew.",
-  step: "Export the meter again, with a row each quarter-hour.",
-  grid: "Export the meter again, with a row each quarter-hour, at :00, :15, :30 and :45.",
-  length: "Export a longer time of the meter, or for too long a file its newest weeks.",
+  step: "Export the meter again, with a row each {step}, or choose another model.",
+  grid: "Export the meter again, in whole {step}s by the clock.",
+  length: "Export a longer time of the meter, or for too long a file its newest rows.",
   not_csv: "Export or save it as CSV.",
 };
 
@@ -73,7 +71,7 @@ function said(problem) {
     case 413:
       return {
         title: "The file is too large.",
-        advice: "Export its newest weeks alone: one week is enough for a forecast.",
+        advice: inSteps("Export its newest rows alone: a forecast needs no more than {window}."),
       };
     case 422:
       return { title: "The file cannot be forecast from as it is.", advice: aboutFile(problem) };
@@ -100,11 +98,16 @@ function said(problem) {
 function aboutFile(problem) {
   const rules = new Set(problem.errors.map((violation) => violation.rule));
   const advice = Object.entries(ABOUT_FILES).filter(([rule]) => rules.has(rule));
-  return advice.map(([, words]) => words).join(" ");
+  return advice.map(([, words]) => inSteps(words)).join(" ");
+}
+
+/** @param {string} text */
+export function capitalised(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** @param {string} text */
 export function sentence(text) {
-  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  const begun = capitalised(text);
   return !begun || /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }

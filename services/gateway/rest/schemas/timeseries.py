@@ -111,12 +111,13 @@ class TimeSeriesForecastIn(_In):
 
     def check(self, spec: ForecastSpec) -> None:
         """Raise InvalidRequestError, which names the field, for what a model cannot do."""
+        unit = "second" if spec.resolution_s % 60 else "minute"
         for place, given in enumerate(self.inputs):
             if not given.is_every(spec):
                 raise _refused(
                     f"inputs.{place}.frequency",
-                    f"{self.model} takes steps of {spec.resolution}: say that, or minute with interval "
-                    f"{spec.resolution_s // 60}",
+                    f"{self.model} takes steps of {spec.resolution}: say that, or {unit} with interval "
+                    f"{spec.resolution_s // _SECONDS[unit]}",
                 )
         if self.options.horizon > spec.horizon:
             raise _refused("options.horizon", f"{self.model} forecasts {spec.horizon} steps at most")
