@@ -27,8 +27,8 @@ from wattgate.errors import (
 AGENT = f"wattgate/{__version__}"
 _AGENT = {"User-Agent": AGENT}
 _LONGEST_S = 999_999.0
-_UNITS_S = {"D": 86_400, "H": 3600, "M": 60, "S": 1}
 """That X-Request-Timeout takes."""
+_UNITS_S = {"D": 86_400, "H": 3600, "M": 60, "S": 1}
 
 
 @dataclass(frozen=True)

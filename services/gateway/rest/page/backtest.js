@@ -111,7 +111,8 @@ function said(found, { model, time_zone, resolution }) {
     element(
       "p",
       {},
-      `${counted(found.windows, "forecast")} from ${from} to ${until}${every}, by version ${found.model_version}. Large errors weigh more in the root mean square: ${say(found.rmse_kw)} kW.`,
+      `${counted(found.windows, "forecast")} from ${from} to ${until}${every}, by version ${found.model_version}. ` +
+        `Large errors weigh more in the root mean square: ${say(found.rmse_kw)} kW.`,
     ),
     errorTable("Mean absolute error on this file", model, found.mae_kw, naive),
     scrolling("Errors by how far ahead", byStep),

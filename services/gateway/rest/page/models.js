@@ -65,7 +65,8 @@ export function describe({ state, reason, version }) {
   speakOf(version);
   byId("example").textContent = example(version);
   const ahead = stepOf(version.resolution).count(version.horizon);
-  about.textContent = `Version ${version.version}, ${ahead} ahead.${version.training ? tested(version.training) : ""}`;
+  const score = version.training ? tested(version.training) : "";
+  about.textContent = `Version ${version.version}, ${ahead} ahead.${score}`;
 }
 
 /** @param {api.Training} training */
@@ -100,7 +101,8 @@ export function scoreOf({ name, version }) {
     element(
       "p",
       {},
-      `Version ${version.version} of ${name} was trained on loads from ${from} to ${until}. On others, which it had not seen, it was off by this much on average:`,
+      `Version ${version.version} of ${name} was trained on loads from ${from} to ${until}. ` +
+        `On others, which it had not seen, it was off by this much on average:`,
     ),
     errorTable("Mean absolute error on loads it had not seen", name, training.mae_kw, training.naive_mae_kw),
   ];

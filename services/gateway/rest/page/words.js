@@ -8,7 +8,9 @@ const KEPT = "Your file and your choices are kept.";
 
 /** What can be done about a file, by the rule that it breaks. */
 const ABOUT_FILES = {
-  gap: "Under “What the file does not say” missing {step}s can be filled, or an earlier load be taken for an answer.",
+  gap:
+    "Under “What the file does not say” missing {step}s can be filled, or an earlier load be taken for " +
+    "an answer.",
   header:
     "If the load is in another column, name that under “What the file does not say”; there energies in kWh " +
     "can be declared, too.",
@@ -17,7 +19,8 @@ const ABOUT_FILES = {
     "If it is the hour that an autumn’s clock shows twice, say under “What the file does not say” which " +
     "time zone its times are in.",
   value:
-    "Mend these cells and drop the file anew. Rows that have no value may be left out: missing {step}s can be filled.",
+    "Mend these cells and drop the file anew. Rows that have no value may be left out: missing {step}s can " +
+    "be filled.",
   time: "Mend these times and drop the file anew.",
   columns: "Mend these rows and drop the file anew.",
   order: "Sort the rows, oldest first, and drop the file anew.",
