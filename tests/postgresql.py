@@ -92,4 +92,6 @@ class PostgreSQL:
     def _run(self, program: str, *arguments: str, as_nobody: bool = False) -> None:
         prefix = self._prefix if as_nobody else []
         command = [*prefix, self._binaries / program, *arguments]
-        subprocess.run(command, check=True, capture_output=True, cwd=self._folder)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=self._folder)
+        if done.returncode:
+            pytest.fail(f"{program}: {done.stdout}{done.stderr}")
