@@ -45,7 +45,7 @@ def made(copy, ports):
             ["make", "run"], cwd=copy, env=environment, stdout=out, start_new_session=True
         )
     deadline = time.monotonic() + 400
-    while not (copy / "var" / "demo.json").exists():
+    while "Ctrl-C stops" not in said.read_text():
         assert process.poll() is None, said.read_text()
         assert time.monotonic() < deadline, said.read_text()
         time.sleep(0.2)
@@ -57,7 +57,8 @@ def made(copy, ports):
 @pytest.fixture(scope="module")
 def follow(copy, ports, made):
     """Run blocks one after another in one shell, as a reader does; answers what each printed."""
-    environment = {**os.environ, "HOME": str(copy / "home"), "XDG_CONFIG_HOME": str(copy / "home")}
+    home = str(copy / "home")
+    environment = {**os.environ, "HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home}
 
     def follow(listed):
         script = "\n".join(f"{command(block)}\necho; echo ----" for block in listed)
