@@ -20,6 +20,7 @@ CODE = {
     "model-server": {"pipelines", "services/core", "services/serving"},
 }
 NEVER = (
+    "pipelines/importing/",
     "pipelines/publishing/",
     "pipelines/training/",
     "services/local/demo.py",
