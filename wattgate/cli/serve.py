@@ -76,7 +76,7 @@ def _say_what_to_do(demo: Demo, models: list[str], folder: Path) -> None:
         f"""
 Wattgate serves {", ".join(models)}.
 
-  HTTPS  {demo.https}       (API documentation at {demo.https}/docs)
+  HTTPS  {demo.https}       (a page to open in a browser; the API at {demo.https}/docs)
   gRPC   {demo.grpc}
   Login  {demo.username} / {demo.password}
   Trust  {demo.ca_file}
