@@ -157,6 +157,14 @@ class ForecastSpec(_Document):
         return next(feature for feature in self.features if feature.name == LOAD)
 
     @property
+    def interface(self) -> tuple[int, int, int, str, str]:
+        """Window, horizon, resolution, zone and unit, alike of versions that can stand in for each other.
+
+        The zone is that of a file's times where the caller names none.
+        """
+        return self.window, self.horizon, self.resolution_s, self.time_zone, self.unit
+
+    @property
     def scale_kw(self) -> float:
         """What differences between forecasts are measured by: the standard deviation of the load."""
         return self.spread_kw or self.load.std

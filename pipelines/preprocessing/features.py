@@ -12,6 +12,9 @@ from pipelines.preprocessing.series import LoadSeries
 from pipelines.preprocessing.wall_clock import to_local
 from pipelines.spec import LOAD, Feature, FeatureName, ForecastSpec, Scaling
 
+_FAR = 2
+"""Windows that are apart by more of their length than that share no calendar."""
+
 
 def raw_features(series: LoadSeries, names: list[FeatureName], zone: ZoneInfo) -> NDArray[np.float64]:
     """The named features before normalisation, shape (time, feature).
@@ -82,10 +85,6 @@ def _filled(calendar: NDArray[np.float32], window: LoadSeries, spec: ForecastSpe
     load = spec.load
     filled[:, spec.features.index(load)] = (window.kw - load.mean) / load.std
     return filled[np.newaxis]
-
-
-_FAR = 2
-"""Windows that are apart by more of their length than that share no calendar."""
 
 
 @lru_cache(maxsize=32)

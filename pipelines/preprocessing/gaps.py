@@ -51,7 +51,7 @@ class Mended:
 
 
 def mended_window(
-    series: LoadSeries, *, window: int, resolution_s: int, grid_s: int = 0, max_steps: int
+    series: LoadSeries, *, window: int, resolution_s: int, grid_s: int, max_steps: int
 ) -> Mended:
     """The newest `window` steps, gaps of up to `max_steps` filled from the value before to the one after.
 

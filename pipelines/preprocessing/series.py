@@ -48,7 +48,7 @@ class LoadSeries:
         lines = None if self.lines is None else self.lines[first:]
         return replace(self, times_s=self.times_s[first:], kw=self.kw[first:], lines=lines)
 
-    def is_even(self, resolution_s: int, grid_s: int = 0) -> bool:
+    def is_even(self, resolution_s: int, grid_s: int) -> bool:
         """Whether the steps begin at `grid_s` after midnight UTC and every `resolution_s`, none left out."""
         is_off = (self.times_s[0] - grid_s) % resolution_s
         return not (is_off or (np.diff(self.times_s) != resolution_s).any())
@@ -97,7 +97,7 @@ def _no_power(kw: np.float64, row: int) -> Violation:
     return Violation("value", f"{kw} is not a power in kW", row, column="kw")
 
 
-def last_window(series: LoadSeries, *, window: int, resolution_s: int, grid_s: int = 0) -> LoadSeries:
+def last_window(series: LoadSeries, *, window: int, resolution_s: int, grid_s: int) -> LoadSeries:
     """The newest `window` steps, checked to lie on the grid (see `is_even`) without a gap.
 
     Raises InvalidSeriesError: too short, off the grid, a gap, or another step than the model's.

@@ -62,12 +62,12 @@ def transitions(zone: ZoneInfo, first_year: int, last_year: int) -> Transitions:
 def _changes(zone: ZoneInfo, year: int) -> tuple[int, ...]:
     """When a zone's offset changes in a year of UTC. Found once: a file may name any years and any zone."""
     start, end = (int(datetime(year + i, 1, 1, tzinfo=UTC).timestamp()) for i in (0, 1))
-    at = []
+    at, offset = [], _offset_s(zone, start - 1)
     for day in range(start, end, _DAY_S):
         # From the second before, or a change at midnight would be no one's.
         before, after = day - 1, day + _DAY_S - 1
-        offset = _offset_s(zone, before)
-        if _offset_s(zone, after) == offset:
+        offset_after = _offset_s(zone, after)
+        if offset_after == offset:
             continue
         while after - before > 1:
             middle = (before + after) // 2
@@ -76,6 +76,7 @@ def _changes(zone: ZoneInfo, year: int) -> tuple[int, ...]:
             else:
                 after = middle
         at.append(after)
+        offset = offset_after
     return tuple(at)
 
 

@@ -8,7 +8,7 @@ whole.
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,9 +54,7 @@ class ModelConfigFile:
         was changed by somebody else meanwhile, or a label would be of a version that is not served. Comments
         in the file are lost.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._locked():
             before = self._bytes()
             config = self._parsed(before)
             models = _models(config)
@@ -68,9 +66,8 @@ class ModelConfigFile:
                         "repository that is served, and how its servers see it where that is another path"
                     )
             else:
-                model = config.model_config_list.config.add(
-                    name=name, base_path=str(base_path), model_platform="tensorflow"
-                )
+                model = config.model_config_list.config.add()
+                model.MergeFrom(_newest(name, base_path))
             served = _served(model)
             yield served
             _refuse_dangling(name, served)
@@ -78,6 +75,29 @@ class ModelConfigFile:
             if self._bytes() != before:
                 raise ConfigError(f"{self._path} was changed by somebody else; look at it and try again")
             self._replace(text_format.MessageToString(config))
+
+    def list_only(self, folders: Mapping[str, Path]) -> None:
+        """Serve the models in these folders, by name, and no others.
+
+        What is served of one that was listed before, in the same folder, stays; of the others it is the
+        newest version. Raises ConfigError.
+        """
+        with self._locked():
+            before, after = _models(self._parsed(self._bytes())), ModelServerConfig()
+            for name, folder in folders.items():
+                listed = after.model_config_list.config.add()
+                if name in before and Path(before[name].base_path).resolve() == folder.resolve():
+                    listed.CopyFrom(before[name])
+                else:
+                    listed.MergeFrom(_newest(name, folder))
+            self._replace(text_format.MessageToString(after))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _bytes(self) -> bytes:
         try:
@@ -115,6 +135,11 @@ class ModelConfigFile:
 
 def _models(config: ModelServerConfig) -> dict[str, ModelConfig]:
     return {model.name: model for model in config.model_config_list.config}
+
+
+def _newest(name: str, base_path: Path) -> ModelConfig:
+    """Of a model that is not listed yet: the newest version in its folder."""
+    return ModelConfig(name=name, base_path=str(base_path), model_platform="tensorflow")
 
 
 def _served(model: ModelConfig) -> Served:

@@ -94,18 +94,21 @@ def publish(
     base_path = repository.base_path(model)
     with load_as_server(candidate) as version:
         spec = version.spec()
+    if judge is None:
+        refuse_unjudged(model, repository)
+    stable = repository.stable(model)
+    before = None if stable is None else version_folder(repository.folder, model, stable)
+    if before is not None:
+        _require_interface(spec, before)
     check_version(candidate, spec)
-    report = None if judge is None else judge(candidate, spec.zone)
-    if report is not None:
+    report, serving = None, None
+    if judge is not None:
+        report = judge(candidate, spec.zone)
         require_skill(report)
-    stable, serving = repository.stable(model), None
+        if before is not None:
+            serving = judge(before, spec.zone)
+            require_no_loss(report, serving, margin=margin)
     if stable is not None:
-        if judge is None or report is None:
-            raise _unjudged(model, stable)
-        folder = version_folder(repository.folder, model, stable)
-        _require_shape(spec, folder)
-        serving = judge(folder, spec.zone)
-        require_no_loss(report, serving, margin=margin)
         _pin(model, stable, repository, settle)
     added: list[Path] = []
     try:
@@ -127,25 +130,26 @@ def refuse_unjudged(model: str, repository: Repository) -> None:
     repository.base_path(model)
     stable = repository.stable(model)
     if stable is not None:
-        raise _unjudged(model, stable)
+        raise PublishingError(
+            f"version {stable} of {model} serves: one that is to follow it is judged by a meter file, "
+            "--data; or give it another name"
+        )
 
 
-def _unjudged(model: str, stable: int) -> PublishingError:
-    return PublishingError(
-        f"version {stable} of {model} serves: one that is to follow it is judged by a meter file, --data; or "
-        "give it another name"
-    )
-
-
-def _require_shape(spec: ForecastSpec, serving: Path) -> None:
+def _require_interface(spec: ForecastSpec, serving: Path) -> None:
     with load_as_server(serving) as version:
         other = version.spec()
-    if (spec.window, spec.horizon, spec.resolution_s) != (other.window, other.horizon, other.resolution_s):
+    if spec.interface != other.interface:
         raise PublishingError(
-            f"it forecasts {spec.horizon} steps of {spec.resolution_s} s from {spec.window}, the version "
-            f"that serves {other.horizon} of {other.resolution_s} s from {other.window}: publish it under "
-            "another name"
+            f"it forecasts {_said(spec)}, the version that serves {_said(other)}: publish it under another "
+            "name"
         )
+
+
+def _said(spec: ForecastSpec) -> str:
+    return (
+        f"{spec.horizon} steps of {spec.resolution_s} s from {spec.window} by the clock of {spec.time_zone}"
+    )
 
 
 def _pin(model: str, stable: int, repository: Repository, settle: Callable[[], None]) -> None:

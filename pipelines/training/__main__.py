@@ -58,9 +58,7 @@ def main(
     """
     zone, declared = _zone(time_zone), Declared(column, unit, labels)
     try:
-        series = (
-            read_meter_file(data.read_bytes(), zone=zone, declared=declared) if data else supermarket_load()
-        )
+        series = _read(data, zone, declared) if data else supermarket_load()
         console.print(f"{data or 'Generated supermarket load'}: {series.kw.size:,} rows")
         are_written = _run(series, str(data or "generated load"), zone, _Places(out, runs), model)
     except (InvalidSeriesError, TooLittleDataError) as error:

@@ -1,7 +1,6 @@
 """The use case for a whole file: a forecast at every step of it, compared with what followed."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,8 +27,8 @@ class Backtester:
     predictor: Predictor
     quotas: Quotas
     batch_timeout_s: float
-    _running: Counter[str] = field(default_factory=Counter)
-    """By caller."""
+    _running: set[str] = field(default_factory=set)
+    """Their callers."""
 
     async def run(
         self, name: str, history: History, stride: int, deadline: Deadline
@@ -59,15 +58,15 @@ class Backtester:
 
     @contextmanager
     def _place(self, caller: str) -> Iterator[None]:
-        if self._running[caller]:
+        if caller in self._running:
             raise OverloadedError("A backtest of yours is running; try again once it is done")
-        if self._running.total() >= MOST_AT_A_TIME:
+        if len(self._running) >= MOST_AT_A_TIME:
             raise OverloadedError("Other backtests are running; try again in a while")
-        self._running[caller] += 1
+        self._running.add(caller)
         try:
             yield
         finally:
-            del self._running[caller]
+            self._running.remove(caller)
 
     async def _report(self, model: ServedModel, rolled: Backtest) -> Report:
         spec = model.spec

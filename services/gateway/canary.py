@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.spec import ForecastSpec
 from services.gateway.metrics import CANARY_CALLS, CANARY_DIFFERENCE, later
 
 log = logging.getLogger(__name__)
@@ -90,14 +89,3 @@ class Trial:
         if self.problem is None:
             self.problem = why
             log.warning("model %s: canary version %d is given up: %s", self._model, self.version, why)
-
-
-def comparable(canary: ForecastSpec, stable: ForecastSpec) -> bool:
-    """Whether both forecast the same steps from the same window: else neither can stand in for the other.
-
-    In the same zone, too: it is that of a file's times where the caller names none.
-    """
-    return all(
-        getattr(canary, what) == getattr(stable, what)
-        for what in ("window", "horizon", "resolution_s", "time_zone", "unit")
-    )

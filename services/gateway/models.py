@@ -17,7 +17,7 @@ from services.core.errors import (
     ModelUnavailableError,
     ServiceError,
 )
-from services.gateway.canary import NO_TRIALS, Terms, Trial, comparable
+from services.gateway.canary import NO_TRIALS, Terms, Trial
 
 log = logging.getLogger(__name__)
 
@@ -218,7 +218,7 @@ class Models:
             return None
         except ServiceError as error:  # the stable version just answered, so it is this one's fault
             trial.failed(error)
-        if known and not comparable(known.model.spec, stable.spec):
+        if known and known.model.spec.interface != stable.spec.interface:
             self._warn_once(stable.name, version, "is not of the stable version's shape, so it is not tried")
             return None
         return known

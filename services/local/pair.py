@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import socket
 import ssl
 import subprocess
@@ -26,10 +25,6 @@ _KEEPALIVE = "grpc.http2.min_ping_interval_without_data_ms=10000,grpc.keepalive_
 """The gateway may look after its connection, down to one ping in ten seconds."""
 _CONFIG_POLL_S = 1
 """How soon the model server follows what `wattgate publish` and its like write."""
-_INNER = r"{(?:[^{}]|{[^{}]*})*}"
-_ENTRY = re.compile(rf"\bconfig\s*{{(?:[^{{}}]|{_INNER})*}}")
-"""A model of a model config file: nothing in it is nested deeper than its version policy."""
-_BASE_PATH = re.compile(r'base_path: "([^"]*)"')
 _DEFAULT_MODEL = "cnn"
 _START_TIMEOUT_S = 180.0
 _STOP_TIMEOUT_S = 20.0
@@ -89,15 +84,14 @@ class Pair:
 
     def write_model_config(self) -> None:
         """List every model of the repository; which versions of those listed before serve stays as it was."""
-        file = self._home.model_config
-        before = file.read_text() if file.exists() else ""
-        listed = {path: entry for entry in _ENTRY.findall(before) for path in _BASE_PATH.findall(entry)}
-        entries = []
-        for name in self.model_names():
-            path = str((self._models / name).absolute())
-            new = f'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" }}'
-            entries.append(listed.get(path, new))
-        file.write_text("model_config_list {\n  " + "\n  ".join(entries) + "\n}\n")
+        from pipelines.publishing.config_file import ConfigError, ModelConfigFile
+
+        try:
+            ModelConfigFile(self._home.model_config).list_only(
+                {name: (self._models / name).resolve() for name in self.model_names()}
+            )
+        except ConfigError as error:
+            raise PairError(f"{error}; remove the file to serve the newest version of each model") from error
 
     def start_gateway(self) -> None:
         """Start the gateway; it becomes ready once the model server is."""

@@ -95,3 +95,10 @@ def test_the_length_of_a_step_is_told_as_a_duration(seconds, duration):
 def test_a_spec_with_a_fault_is_refused(changes, says):
     with pytest.raises(ValidationError, match=says):
         ForecastSpec.model_validate_json(changed(**changes))
+
+
+def test_versions_of_other_constants_can_stand_in_for_each_other_and_those_of_other_steps_cannot():
+    assert a_spec(mean=1.0).interface == a_spec(mean=2.0).interface
+    others = [{"window": 96}, {"horizon": 4}, {"resolution_s": 300}, {"time_zone": "Europe/London"}]
+    for other in others:
+        assert a_spec(**other).interface != a_spec().interface

@@ -76,6 +76,15 @@ def test_the_first_version_serves_at_once_and_a_second_one_has_to_be_judged(watt
     assert (tmp_path / "config").read_text() == before
 
 
+def test_a_version_by_another_clock_is_refused_before_it_is_judged(wattgate, tmp_path, hourly):
+    assert wattgate(hourly).returncode == 0
+    data = tmp_path / "empty.csv"
+    data.touch()
+    told = refused(wattgate(hourly, "--data", str(data), time_zone="Europe/London"))
+    assert "by the clock of Europe/London" in told
+    assert "publish it under another name" in told
+
+
 def test_the_schema_is_shown_without_a_model():
     shown = subprocess.run(
         [sys.executable, "-m", "wattgate", "import", "--show-schema"],

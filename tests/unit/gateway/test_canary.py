@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from services.gateway.canary import Terms, Trial, comparable
-from tests.specs import a_spec
+from services.gateway.canary import Terms, Trial
 
 CALLERS = [f"caller-{i}" for i in range(4000)]
 
@@ -74,9 +73,3 @@ def test_where_the_stable_version_failed_there_is_nothing_to_compare_with():
     for _ in range(20):
         one.answered(np.full(8, 9e9), None, 40.0)
     assert one.problem is None
-
-
-def test_only_a_version_of_the_same_shape_can_be_tried():
-    assert comparable(a_spec(mean=1.0), a_spec(mean=2.0))
-    assert not comparable(a_spec(window=96), a_spec())
-    assert not comparable(a_spec(horizon=4), a_spec())

@@ -174,6 +174,15 @@ async def test_where_the_stable_version_fails_the_canary_answers_its_callers():
     assert (await forecast(predictor)).model.version == 2
 
 
+async def test_a_model_says_whether_the_version_that_answers_is_labelled_so():
+    server = two_versions()
+    models = (await predictor_of(server)).models
+    assert models.state("gru").is_labelled
+    server.labelled = {}
+    await models.refresh("gru")
+    assert not models.state("gru").is_labelled
+
+
 async def test_a_canary_of_another_shape_is_not_tried(caplog):
     server = two_versions()
     server.versions[2] = serving(

@@ -1,9 +1,8 @@
-from pathlib import Path
-
 import pytest
 
+from pipelines.publishing.config_file import ModelConfigFile, Served
 from services.local.home import Home
-from services.local.pair import Pair, Ports
+from services.local.pair import Pair, PairError, Ports
 
 
 @pytest.fixture
@@ -13,14 +12,21 @@ def pair(tmp_path):
     return Pair(Home(tmp_path), Ports(), tmp_path / "models")
 
 
-def config(tmp_path) -> Path:
-    return tmp_path / "models.config"
+@pytest.fixture
+def config(tmp_path):
+    return ModelConfigFile(tmp_path / "models.config")
 
 
-def test_every_model_of_the_repository_is_served(pair, tmp_path):
+def publish_gru(config, folder):
+    with config.changing("gru", folder) as served:
+        served.versions, served.labels = {1, 2}, {"stable": 1, "canary": 2}
+
+
+def test_every_model_of_the_repository_is_served(pair, config, tmp_path):
     pair.write_model_config()
-    for model in ("cnn", "gru"):
-        assert f'name: "{model}" base_path: "{tmp_path / "models" / model}"' in config(tmp_path).read_text()
+    assert config.served() == {
+        model: Served(str(tmp_path / "models" / model), set(), {}) for model in ("cnn", "gru")
+    }
 
 
 def test_a_model_that_came_later_is_not_taken_for_the_usual_one(pair, tmp_path):
@@ -30,41 +36,26 @@ def test_a_model_that_came_later_is_not_taken_for_the_usual_one(pair, tmp_path):
     assert pair.default_model() == "aaa"
 
 
-def test_what_was_published_outlives_a_restart(pair, tmp_path):
+def test_what_was_published_outlives_a_restart_and_models_that_come_and_go(pair, config, tmp_path):
+    publish_gru(config, tmp_path / "models" / "gru")
     pair.write_model_config()
-    published = (
-        config(tmp_path)
-        .read_text()
-        .replace(
-            'model_platform: "tensorflow" }',
-            'model_platform: "tensorflow" version_labels { key: "stable" value: 2 } }',
-        )
-    )
-    config(tmp_path).write_text(published)
-    pair.write_model_config()
-    assert config(tmp_path).read_text() == published
-
-
-def test_a_model_that_is_new_or_gone_is_followed_and_what_was_published_of_others_stays(pair, tmp_path):
-    gru = f"""config {{
-    name: "gru"
-    base_path: "{tmp_path / "models" / "gru"}"
-    model_platform: "tensorflow"
-    model_version_policy {{
-      specific {{
-        versions: 1
-      }}
-    }}
-    version_labels {{
-      key: "stable"
-      value: 1
-    }}
-  }}"""
-    config(tmp_path).write_text(f"model_config_list {{\n  {gru}\n}}\n")
-    pair.write_model_config()
-    assert gru in config(tmp_path).read_text()
-    assert 'name: "cnn"' in config(tmp_path).read_text()
+    published = config.served()["gru"]
+    assert published.labels == {"stable": 1, "canary": 2}
+    assert set(config.served()) == {"cnn", "gru"}
     (tmp_path / "models" / "cnn").rmdir()
     pair.write_model_config()
-    assert gru in config(tmp_path).read_text()
-    assert "cnn" not in config(tmp_path).read_text()
+    assert config.served() == {"gru": published}
+
+
+def test_what_was_published_outlives_a_restart_behind_a_link(pair, config, tmp_path):
+    publish_gru(config, tmp_path / "models" / "gru")
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "models")
+    Pair(Home(tmp_path), Ports(), tmp_path / "elsewhere").write_model_config()
+    assert config.served()["gru"].labels == {"stable": 1, "canary": 2}
+
+
+def test_a_config_file_that_cannot_be_read_is_not_written_over(pair, tmp_path):
+    (tmp_path / "models.config").write_text("model_config_list {")
+    with pytest.raises(PairError, match="remove the file to serve the newest version"):
+        pair.write_model_config()
+    assert (tmp_path / "models.config").read_text() == "model_config_list {"

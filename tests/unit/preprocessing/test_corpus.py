@@ -29,7 +29,9 @@ def read(name: str, said: dict) -> LoadSeries:
         zone=ZoneInfo(said.get("zone", "Europe/Berlin")),
         declared=Declared(**said.get("declared", {})),
     )
-    return last_window(series, window=said["window"], resolution_s=900) if "window" in said else series
+    return (
+        last_window(series, window=said["window"], resolution_s=900, grid_s=0) if "window" in said else series
+    )
 
 
 def test_every_file_has_its_expectation_and_every_expectation_its_file():

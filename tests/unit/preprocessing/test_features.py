@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from pipelines.preprocessing.features import normalise, raw_features
+from pipelines.preprocessing.features import batch_input, model_input, normalise, raw_features
 from pipelines.preprocessing.series import regular_series
 from pipelines.spec import Feature
-from tests.data import BERLIN
+from tests.data import BERLIN, MONDAY, QUARTER
+from tests.specs import a_spec
 
 NAMES = ["load", "day_sin", "day_cos", "week_sin", "week_cos", "year_sin", "year_cos"]
 
@@ -49,3 +50,13 @@ def test_the_load_is_left_as_it_is():
 def test_normalising_takes_the_mean_and_divides_by_the_deviation():
     features = (Feature(name="load", mean=100, std=20), Feature(name="day_sin", mean=0, std=0.5))
     assert normalise(np.array([[140.0, 1.0]]), features).tolist() == [[2.0, 2.0]]
+
+
+@pytest.mark.parametrize("apart", [(0, 5, 9), (0, 3000)])
+def test_each_window_of_a_batch_has_its_own_calendar(apart):
+    spec = a_spec()
+    windows = [
+        regular_series(MONDAY + step * QUARTER, np.arange(672.0) + step, resolution_s=900) for step in apart
+    ]
+    alone = np.concatenate([model_input(window, spec) for window in windows])
+    assert np.array_equal(batch_input(windows, spec)[: len(windows)], alone)

@@ -46,7 +46,7 @@ def nulled(history, *indices):
 
 
 def mended(history, *, window=20, max_steps=4):
-    return mended_window(history, window=window, resolution_s=900, max_steps=max_steps)
+    return mended_window(history, window=window, resolution_s=900, grid_s=0, max_steps=max_steps)
 
 
 def refused(history, **options):
@@ -130,7 +130,7 @@ def test_a_gap_is_named_by_the_null_or_by_the_row_after_it():
 def test_without_filling_a_gap_is_told_in_the_words_it_always_had():
     history = without(series(), 30)
     with pytest.raises(InvalidSeriesError) as strict:
-        last_window(history, window=20, resolution_s=900)
+        last_window(history, window=20, resolution_s=900, grid_s=0)
     assert str(mended(history, max_steps=0).unfilled) == str(strict.value)
 
 
@@ -199,7 +199,7 @@ def test_the_holes_of_real_measurements_are_filled():
     history = read_meter_file("\n".join(substation_lines()).encode(), zone=ZoneInfo("UTC"))
     window = mended(history, window=672, max_steps=1)
     assert [repair.steps for repair in window.repaired] == [1, 1]
-    assert window.load.is_even(900)
+    assert window.load.is_even(900, 0)
     assert np.isin(history.times_s[-670:], window.load.times_s).all()
     assert not np.isnan(window.load.kw).any()
 

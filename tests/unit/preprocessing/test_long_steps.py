@@ -1,5 +1,6 @@
 """Steps that are no quarter-hours: where they begin, which gaps are filled, what stands still."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,9 @@ from pipelines.preprocessing.meter_file import read_meter_file
 from pipelines.preprocessing.series import regular_series
 from pipelines.preprocessing.wall_clock import grid_s
 from pipelines.preprocessing.window import STRICT, Tolerance, window_of
+from pipelines.preprocessing.windows import whole_windows
 from pipelines.spec import KnownRequest
+from services.gateway.predict import EvenSeries, read_series
 from tests.data import MONDAY, csv_of
 from tests.specs import a_spec
 
@@ -73,6 +76,26 @@ def test_a_series_begins_on_a_step_of_that_clock():
     assert regular_series(start, kw, resolution_s=3600, grid_s=1800).times_s[0] == start.timestamp()
     with pytest.raises(InvalidSeriesError, match="counted from 30 minutes after midnight UTC"):
         regular_series(MONDAY, kw, resolution_s=3600, grid_s=1800)
+
+
+def test_gaps_are_filled_on_the_steps_of_that_clock():
+    spec = spec_of(1, zone="Asia/Kolkata")
+    whole, kept = file(spec, KOLKATA), np.delete(np.arange(48), 20)
+    gappy = replace(whole, times_s=whole.times_s[kept], kw=whole.kw[kept], lines=None)
+    window = window_of(gappy, spec, Tolerance(max_gap_steps=None))
+    assert window.load.kw.tolist() == [*range(48)]
+    assert window.repaired[0].steps == 1
+
+
+def test_a_backtest_goes_by_the_steps_of_that_clock():
+    spec = spec_of(1, zone="Asia/Kolkata")
+    assert whole_windows(file(spec, KOLKATA, count=60), spec).size == 60 - 48 - 8 + 1
+
+
+def test_a_series_that_a_caller_sends_goes_by_them_too():
+    spec = spec_of(1, zone="Asia/Kolkata")
+    start = datetime(2024, 6, 3, tzinfo=KOLKATA)
+    assert read_series(EvenSeries(start, np.ones(48)), spec).times_s[0] == start.timestamp()
 
 
 def test_days_are_those_of_a_zone_that_keeps_its_clock():

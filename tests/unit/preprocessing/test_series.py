@@ -22,7 +22,7 @@ def series(count):
 
 
 def windowed(history, window=8):
-    return last_window(history, window=window, resolution_s=900)
+    return last_window(history, window=window, resolution_s=900, grid_s=0)
 
 
 def refused(history, window=8):

@@ -72,5 +72,5 @@ def test_the_sample_is_two_weeks_of_generated_load_that_no_model_was_fitted_to(s
     assert (tmp_path / "sample.csv").read_bytes() == SAMPLE_FILE.read_bytes()
     sample = read_meter_file(SAMPLE_FILE.read_bytes(), zone=ZONE)
     assert sample.kw.size == 1344
-    last_window(sample, window=spec.window, resolution_s=spec.resolution_s)
+    last_window(sample, window=spec.window, resolution_s=spec.resolution_s, grid_s=spec.grid_s)
     assert sample.times_s[0] >= spec.training.data_until.timestamp()

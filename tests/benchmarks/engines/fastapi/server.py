@@ -59,7 +59,7 @@ def ready() -> str:
 def predict(_name: str, file: UploadFile, _user: Annotated[str, Depends(current_user)]) -> list[float]:
     """The thesis' call; in a thread, as it is no coroutine."""
     series = read_meter_file(file.file.read(), zone=spec.zone)
-    window = last_window(series, window=spec.window, resolution_s=spec.resolution_s)
+    window = last_window(series, window=spec.window, resolution_s=spec.resolution_s, grid_s=spec.grid_s)
     output = model(**{spec.input: tf.constant(model_input(window, spec))})[spec.output].numpy()
     return denormalise(output[0], mean_kw=spec.load.mean, std_kw=spec.load.std).tolist()
 
